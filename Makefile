@@ -1,0 +1,163 @@
+# make match     sets the machine up, builds, and matches the sounds of examples/samples
+#                (or WAV=path) with patches in .build/match
+# make test      sets up, builds, runs every spec, the examples and the embedding host
+# make           builds only; make install, lint, format, asan, bench, fuzz, models,
+#                clean: as they say
+
+LUA = lua5.4
+BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
+SAMPLES = examples/samples
+MATCHES = .build/match
+PREFIX = /usr/local
+LUADIR = $(PREFIX)/share/lua/5.4
+LIBDIR = $(PREFIX)/lib/lua/5.4
+BINDIR = $(PREFIX)/bin
+
+# Debian's names for what is needed to build and run, to test and to lint.
+BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
+  libsamplerate0-dev libfftw3-dev libopenblas-serial-dev zlib1g-dev lua-argparse \
+  lua-cjson lua-filesystem
+TEST_PACKAGES = lua-busted binutils
+LINT_PACKAGES = lua-check clang-format cppcheck
+
+CFLAGS = -O2 -g
+STRICT = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden \
+  -Wall -Wextra -pedantic -Wshadow -Wconversion -Wno-sign-conversion \
+  -Wdouble-promotion -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith \
+  -Wmissing-prototypes -Wstrict-prototypes -Wvla
+# OpenBLAS without threads of its own, where Debian keeps it; otherwise the plain one.
+BLAS_PATH := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/openblas-serial
+BLAS = PKG_CONFIG_PATH="$(BLAS_PATH)/pkgconfig:$$PKG_CONFIG_PATH" pkg-config
+LUA_FLAGS = $(or $(LUA_INCDIR:%=-I%),$(shell pkg-config --cflags lua5.4 2>/dev/null))
+CORE_FLAGS := $(shell pkg-config --cflags sndfile samplerate fftw3f zlib 2>/dev/null) \
+  $(shell $(BLAS) --cflags openblas 2>/dev/null)
+CORE_LIBS := $(shell pkg-config --libs sndfile samplerate fftw3f zlib 2>/dev/null) \
+  -lfftw3f_threads $(shell $(BLAS) --libs openblas 2>/dev/null) \
+  -Wl,-rpath,$(shell $(BLAS) --variable=libdir openblas 2>/dev/null) -lpthread -lm
+
+SOURCES = $(wildcard src/*.c)
+OBJECTS = $(SOURCES:src/%.c=.build/%.o)
+CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+  -fno-sanitize-recover=undefined
+COMPILE = $(CC) $(STRICT) $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
+# Lets any Lua program find this checkout before an installed copy.
+HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
+YM2612ML = $(LUA) lua/ym2612ml/cli.lua
+AGAIN = @$(MAKE) --no-print-directory
+
+build: lua/ym2612ml/core.so
+
+lua/ym2612ml/core.so: $(OBJECTS)
+	$(CC) $(CFLAGS) -shared -o $@ $^ $(CORE_LIBS)
+
+.build/asan/ym2612ml/core.so: $(CHECKED)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
+
+# The renderer of single patches is one long loop that pays for more unrolling.
+.build/voice.o: KERNEL = -O3
+
+.build/%.o: src/%.c Makefile
+	@mkdir -p .build
+	$(COMPILE) $(CFLAGS) $(KERNEL)
+
+.build/asan/%.o: src/%.c Makefile
+	@mkdir -p .build/asan
+	$(COMPILE) $(SANITIZE)
+
+.build/host: examples/embed/host.c Makefile
+	@mkdir -p .build
+	$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+
+# Installs with apt what dpkg does not know as installed, and says so.
+define set_up
+@missing=; if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then \
+  for package in $(1); do \
+    dpkg-query -W -f '$${db:Status-Status}\n' $$package 2>/dev/null | \
+      grep -qx installed || missing="$$missing $$package"; done; \
+else \
+  echo "set-up: no apt here, so nothing is installed. Needed, by Debian's names:"; \
+  echo "  $(1)"; fi; \
+if [ -n "$$missing" ]; then \
+  if [ "$$(id -u)" = 0 ]; then root=; else root="sudo"; fi; \
+  if [ -n "$$root" ] && ! command -v sudo >/dev/null; then \
+    echo "set-up: packages are missing; as root: apt-get install$$missing" >&2; exit 1; \
+  fi; \
+  mkdir -p .build; echo "set-up: apt-get install$$missing"; \
+  { $$root apt-get -q update; \
+    $$root env DEBIAN_FRONTEND=noninteractive apt-get -qy -o Dpkg::Use-Pty=0 \
+      install --no-install-recommends$$missing; } >.build/set-up.log 2>&1 </dev/null || \
+    { tail -n 20 .build/set-up.log >&2; echo "set-up: apt-get failed" >&2; exit 1; }; \
+fi
+endef
+
+set-up:
+	$(call set_up,$(BUILD_PACKAGES))
+
+# What follows set-up is a new make, so that pkg-config is asked after it.
+match: set-up
+	$(AGAIN) -j "$$(nproc)" build
+	@mkdir -p "$(MATCHES)"
+	$(YM2612ML) match -o "$(MATCHES)" "$(or $(WAV),$(SAMPLES))"
+
+test: set-up
+	$(call set_up,$(TEST_PACKAGES))
+	$(AGAIN) -j "$$(nproc)" build
+	$(AGAIN) specs examples embed
+
+specs:
+	$(LUA) $(BUSTED)
+
+examples: build
+	@set -e; for script in examples/[0-9]*.lua; do \
+	  echo "$$script"; $(HERE) $(LUA) "$$script" >.build/example.log || \
+	    { cat .build/example.log; echo "$$script failed" >&2; exit 1; }; \
+	done
+
+embed: build .build/host
+	$(HERE) .build/host examples/embed/host.lua
+
+lint:
+	$(call set_up,$(LINT_PACKAGES))
+	env -u LUA_PATH -u LUA_CPATH luacheck -q .
+	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c
+	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr \
+	  --enable=warning,performance,portability --suppress=missingIncludeSystem src
+
+format:
+	$(call set_up,$(LINT_PACKAGES))
+	clang-format -i src/*.[ch] examples/embed/host.c
+
+# The specs tagged c against a core with the address and undefined-behaviour sanitizers.
+asan: set-up
+	$(call set_up,$(TEST_PACKAGES))
+	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
+
+bench: build
+	$(HERE) $(LUA) spec/bench.lua
+
+fuzz: build
+	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
+
+models: build
+	$(YM2612ML) train -o models
+
+install: build
+	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
+	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
+	cd lua && find types ym2612ml -name '*.lua' -exec \
+	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
+	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models"
+	install -m 644 models/* "$(DESTDIR)$(LUADIR)/ym2612ml/models"
+	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
+
+clean:
+	rm -rf .build lua/ym2612ml/core.so
+
+-include $(wildcard .build/*.d .build/asan/*.d)
+.PHONY: build set-up match test specs examples embed lint format asan bench fuzz models \
+  install clean

@@ -1,0 +1,96 @@
+-- Checks of arguments and options that raise at the line of the caller from outside
+-- this module, however deep inside it the mistake is found.
+local M = {}
+
+-- The folder of this module's sources, as in the chunk names of its functions.
+local folder = debug.getinfo(1, "S").source:match("^(.*)check%.lua$")
+
+--- Raises an error that points at the first caller outside ym2612ml.
+---@param message string
+function M.misuse(message)
+  local level = 2
+  local info = debug.getinfo(level, "S")
+  while info and (info.what == "C" or info.source:sub(1, #folder) == folder) do
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  end
+  error(message, info and level or 2)
+end
+
+--- Raises unless value is of the Lua type expected.
+---@param value any
+---@param expected string  a type name, as `type` returns
+---@param argument integer  its number
+---@param name string  of the function
+function M.type(value, expected, argument, name)
+  if type(value) ~= expected then
+    M.misuse(("bad argument #%d to '%s' (%s expected, got %s)"):format(argument, name, expected, type(value)))
+  end
+end
+
+local function fits(value, rule)
+  if rule.choices then
+    for _, choice in ipairs(rule.choices) do
+      if value == choice then
+        return true
+      end
+    end
+    return rule.also ~= nil and type(value) == rule.also
+  end
+  if rule.type == "integer" then
+    value = type(value) == "number" and math.tointeger(value) or nil
+  end
+  if type(value) ~= (rule.type == "integer" and "number" or rule.type) then
+    return false
+  end
+  return type(value) ~= "number" or (value >= (rule.least or -math.huge) and value <= (rule.most or math.huge))
+end
+
+local function describe(rule)
+  if rule.choices then
+    return "one of " .. table.concat(rule.choices, ", ") .. (rule.also and " or a " .. rule.also or "")
+  end
+  local range = ""
+  if rule.least or rule.most then
+    range = (" %s..%s"):format(rule.least or "", rule.most or "")
+  end
+  return rule.type .. range
+end
+
+--- Checks a table of options by its rules, and returns a copy with defaults. A rule is
+--- `{type = "integer" | "number" | "boolean" | "string" | "table" | ..., least =, most =,
+--- default =, needed = true}` or `{choices = {...}, also = type, default =}`.
+---@param options table?
+---@param rules table<string, table>
+---@param argument integer  its number
+---@param name string  of the function
+---@return table checked
+function M.options(options, rules, argument, name)
+  if options ~= nil then
+    M.type(options, "table", argument, name)
+  end
+  local function fail(message)
+    M.misuse(("bad argument #%d to '%s' (%s)"):format(argument, name, message))
+  end
+  local checked = {}
+  for key, value in pairs(options or {}) do
+    local rule = rules[key]
+    if not rule then
+      fail(("unknown option '%s'"):format(tostring(key)))
+    elseif not fits(value, rule) then
+      fail(("option '%s' is %s, expected %s"):format(key, tostring(value), describe(rule)))
+    end
+    checked[key] = value
+  end
+  for key, rule in pairs(rules) do
+    if checked[key] == nil then
+      checked[key] = rule.default
+      if rule.needed then
+        fail(("option '%s' is missing, expected %s"):format(key, describe(rule)))
+      end
+    end
+  end
+  return checked
+end
+
+return M

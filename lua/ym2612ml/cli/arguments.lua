@@ -1,0 +1,84 @@
+-- Arguments as a musician writes them: notes by name or number, seconds, counts.
+-- A converter answers nil, message when the text is no such thing, as argparse expects.
+local M = {}
+
+local STEPS = { C = 0, D = 2, E = 4, F = 5, G = 7, A = 9, B = 11 }
+local NAMES = { "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B" }
+local ACCIDENTALS = { [""] = 0, ["#"] = 1, b = -1 }
+
+--- A note: a MIDI number, fractions allowed, or a name such as C4 (60), F#3 or Bb2.
+---@param text string
+---@return number? note MIDI, 0..127
+---@return string? message
+function M.note(text)
+  local number = tonumber(text)
+  local letter, accidental, octave = text:match("^(%a)([#b]?)(%-?%d)$")
+  local step = letter and STEPS[letter:upper()]
+  if not number and step then
+    number = 12 * (tonumber(octave) + 1) + step + ACCIDENTALS[accidental]
+  end
+  if not number or not (number >= 0 and number <= 127) then
+    return nil, ("'%s' is no note: expected a name such as C4 or F#3, or 0..127"):format(text)
+  end
+  return number
+end
+
+--- The name of the nearest note, with the distance to it when that is a cent or more.
+---@param note number MIDI
+---@return string name such as "A4" or "A4 +12c"
+function M.note_name(note)
+  local nearest = math.floor(note + 0.5)
+  local cents = math.floor((note - nearest) * 100 + 0.5)
+  local name = NAMES[nearest % 12 + 1] .. nearest // 12 - 1
+  return cents == 0 and name or ("%s %+dc"):format(name, cents)
+end
+
+--- Makes a converter of numbers in a range.
+---@param minimum number
+---@param maximum number
+---@param what string? unit or meaning for the message
+---@return fun(text: string): number?, string?
+function M.number(minimum, maximum, what)
+  return function(text)
+    local number = tonumber(text)
+    if not number or not (number >= minimum and number <= maximum) then
+      return nil, ("'%s' is not %s from %g to %g"):format(text, what or "a number", minimum,
+        maximum)
+    end
+    return number
+  end
+end
+
+--- Makes a converter of whole numbers in a range.
+---@param minimum integer
+---@param maximum integer
+---@return fun(text: string): integer?, string?
+function M.integer(minimum, maximum)
+  return function(text)
+    local number = math.tointeger(tonumber(text))
+    if not number or number < minimum or number > maximum then
+      return nil, ("'%s' is not a whole number from %d to %d"):format(text, minimum, maximum)
+    end
+    return number
+  end
+end
+
+--- Adds the options that say how a note is played: note, held, release, chip.
+---@param command table argparse command
+---@param defaults table<string, string> by option, as the user would write them
+---@param otherwise string? for the help: what happens without the option
+function M.add_playing(command, defaults, otherwise)
+  otherwise = otherwise and " " .. otherwise or ""
+  local seconds = M.number(0, 60, "a time in seconds")
+  command:option("--note", "Note: a name such as C4 or F#3, or a MIDI number." .. otherwise)
+    :argname("NOTE"):convert(M.note):default(defaults.note)
+  command:option("--held", "Seconds the key is held down." .. otherwise)
+    :argname("SECONDS"):convert(seconds):default(defaults.held)
+  command:option("--release", "Seconds that sound on after the key is let go." .. otherwise)
+    :argname("SECONDS"):convert(seconds):default(defaults.release)
+  command:option("--chip", "Output stage: ym2612 (as in the first consoles, with its steps "
+    .. "near silence), ym3438 (later consoles) or clean (without a converter).")
+    :choices({ "ym2612", "ym3438", "clean" }):default(defaults.chip)
+end
+
+return M

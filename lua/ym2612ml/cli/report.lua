@@ -1,0 +1,114 @@
+-- What a user sees while the command works: failures, each one line on stderr, and a
+-- progress bar where stderr is a terminal.
+local M = {}
+
+local Report = {}
+Report.__index = Report
+Report.__name = "ym2612ml.report"
+
+local BAR = 24 -- characters
+local WIDTH = 79
+local CLEAR = "\r\27[K"
+
+--- Makes a report without failures.
+---@return table report
+function M.new()
+  local shown = os.getenv("TERM") ~= "dumb" and os.execute("test -t 2") == true
+  return setmetatable({ failures = 0, shown = shown, drawn = false }, Report)
+end
+
+--- Whether an error value is the one with which Lua answers Ctrl-C.
+---@param problem any
+---@return boolean
+function M.is_interrupt(problem)
+  return type(problem) == "string" and problem:find("interrupted!$") ~= nil
+end
+
+--- Prints a failure and counts it.
+---@param message string one line that names the file or argument
+function Report:fail(message)
+  self:clear()
+  self.failures = self.failures + 1
+  io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " ")), "\n")
+end
+
+--- Prints a remark that is no failure.
+---@param message string
+function Report:note(message)
+  self:clear()
+  io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " ")), "\n")
+end
+
+--- Calls a function that answers nil, message for what the world does wrong. A failure,
+--- an error included, is reported under the name; Ctrl-C passes through.
+---@param name string file the work is about
+---@param work function
+---@param ... any its arguments
+---@return any ... what it returned, or nil after a failure
+function Report:attempt(name, work, ...)
+  local results = table.pack(pcall(work, ...))
+  if not results[1] then
+    if M.is_interrupt(results[2]) then
+      error(results[2], 0)
+    end
+    self:fail(("%s: %s"):format(name, tostring(results[2])))
+    return nil
+  end
+  if results[2] == nil then
+    self:fail(results[3])
+    return nil
+  end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Draws the progress bar, on a terminal.
+---@param done number
+---@param total number same unit as done; 0 is taken as complete
+---@param label string what is being worked on
+function Report:progress(done, total, label)
+  if not self.shown then
+    return
+  end
+  local share = total > 0 and math.min(done / total, 1) or 1
+  local full = math.floor(share * BAR)
+  local line = ("[%s%s] %3.0f%% %s"):format(("#"):rep(full), ("."):rep(BAR - full),
+    100 * share, label)
+  io.stderr:write(CLEAR, line:sub(1, WIDTH))
+  io.stderr:flush()
+  self.drawn = true
+end
+
+--- Takes the progress bar off the terminal.
+function Report:clear()
+  if self.drawn then
+    io.stderr:write(CLEAR)
+    self.drawn = false
+  end
+end
+
+--- Prints rows as columns on stdout, numbers to the right.
+---@param head string[] column titles
+---@param rows (string|number)[][] numbers already formatted as text may stay numbers
+function Report:columns(head, rows)
+  self:clear()
+  local width, right = {}, {}
+  for column, title in ipairs(head) do
+    width[column] = utf8.len(title) or #title
+    for _, row in ipairs(rows) do
+      local text = tostring(row[column])
+      width[column] = math.max(width[column], utf8.len(text) or #text)
+      right[column] = right[column] or tonumber(text) ~= nil
+    end
+  end
+  for index = 0, #rows do
+    local cells = {}
+    for column, cell in ipairs(index == 0 and head or rows[index]) do
+      local text = tostring(cell)
+      local space = (" "):rep(width[column] - (utf8.len(text) or #text))
+      cells[column] = right[column] and space .. text or text .. space
+    end
+    print((table.concat(cells, "  "):gsub("%s+$", "")))
+  end
+end
+
+return M

@@ -1,0 +1,167 @@
+-- ym2612ml table: patches or sounds as rows of numbers, for other programs to learn
+-- from: registers, spectrograms, mel bands or samples, as CSV or NumPy's .npy.
+local arguments = require "ym2612ml.cli.arguments"
+local files = require "ym2612ml.files"
+local paths = require "ym2612ml.cli.paths"
+local ym = require "ym2612ml"
+
+local M = {}
+
+--- Adds the arguments to an argparse command.
+---@param command table
+function M.define(command)
+  command:summary("Write patches or sounds as a table of numbers.")
+  command:description("One row for each file: the fields of patch files, or of sounds the "
+    .. "spectrogram, its mel bands or the samples, frame after frame. All rows are equally "
+    .. "long: sounds are mixed to mono, resampled, and cut or continued with silence.")
+  command:argument("FILE", "Patch files or sounds, or folders of them; not both kinds.")
+    :args("+"):target("files")
+  command:option("-o --output", "Table to write: .csv (a head line, then the file's name and "
+    .. "its numbers) or .npy (the numbers alone). Default: CSV on the screen.")
+    :argname("TABLE")
+  command:option("--kind", "What a row holds. Default: registers of patches, spectrogram "
+    .. "of sounds."):choices({ "registers", "spectrogram", "mel", "samples" })
+  command:option("--rate", "Samples per second that sounds are converted to.")
+    :argname("HERTZ"):convert(arguments.integer(1000, 768000))
+    :default("44100")
+  command:option("--seconds", "Length that sounds are cut or filled to.")
+    :argname("SECONDS"):convert(arguments.number(0.001, 600, "a time in seconds"))
+    :default("3.2")
+  command:option("--size", "Samples in a frame of the spectrogram, even.")
+    :argname("SAMPLES"):convert(arguments.integer(16, 65536)):default("1024")
+  command:option("--hop", "Samples from one frame to the next.")
+    :argname("SAMPLES"):convert(arguments.integer(1, 65536)):default("512")
+  command:option("--bands", "Mel bands."):argname("COUNT")
+    :convert(arguments.integer(1, 512)):default("64")
+  command:flag("--db", "Decibels, floor -60, instead of power.")
+end
+
+--- The fields of a patch by column; absent ones at their minimum, which for the LFO
+--- is -1, off.
+local function register_row(path)
+  local patch, message = ym.patch.read(path)
+  if not patch then
+    return nil, message
+  end
+  local row = {}
+  for column, field in ipairs(ym.patch.fields()) do
+    local owner = field.operator and patch[field.operator] or patch
+    row[column] = owner[field.name] or field.minimum
+  end
+  return row
+end
+
+local function register_columns()
+  local columns = {}
+  for column, field in ipairs(ym.patch.fields()) do
+    columns[column] = field.operator and ("op%d_%s"):format(field.operator, field.name)
+      or field.name
+  end
+  return columns
+end
+
+--- A sound's row: flat numbers, frame after frame.
+local function sound_row(path, options)
+  local sound, message = ym.audio.read(path, { rate = options.rate })
+  if not sound then
+    return nil, message
+  end
+  local wanted = math.floor(options.seconds * options.rate + 0.5)
+  local samples = ym.tensor.new({ wanted })
+  local kept = math.min(wanted, #sound.samples)
+  samples:slice(1, kept):copy(sound.samples:slice(1, kept))
+  if options.kind == "samples" then
+    return samples:totable()
+  end
+  local features, reason
+  local settings = {
+    rate = options.rate, size = options.size, hop = options.hop,
+    scale = options.db and "db" or "power",
+  }
+  if options.kind == "mel" then
+    settings.bands = options.bands
+    features, reason = ym.mel(samples, settings)
+  else
+    features, reason = ym.spectrogram(samples, settings)
+  end
+  if not features then
+    return nil, ("%s: %s"):format(path, reason)
+  end
+  local shape = features:shape()
+  return features:reshape({ shape[1] * shape[2] }):totable()
+end
+
+--- The files that the arguments mean; sets options.kind when it was not given, by the
+--- first of them.
+local function find_files(options, report)
+  local patches, sounds = ym.patch.endings(), paths.SOUNDS
+  local wanted, what = sounds, "sounds"
+  if options.kind == "registers" then
+    wanted, what = patches, "patches"
+  elseif not options.kind then
+    wanted, what = setmetatable({}, { __index = function(_, ending)
+      return patches[ending] or sounds[ending]
+    end }), "patches or sounds"
+  end
+  local found = paths.expand(options.files, wanted, what, report)
+  if not options.kind and found[1] then
+    options.kind = patches[paths.ending(found[1])] and "registers" or "spectrogram"
+  end
+  return found
+end
+
+--- The rows as CSV text; a name with a quote, comma or line break is quoted.
+local function csv(names, rows, columns)
+  local lines = { "file," .. table.concat(columns, ",") }
+  for index, row in ipairs(rows) do
+    local name = names[index]
+    if name:find('[",\n]') then
+      name = '"' .. name:gsub('"', '""') .. '"'
+    end
+    local cells = { name }
+    for column, number in ipairs(row) do
+      cells[column + 1] = ("%.7g"):format(number)
+    end
+    lines[#lines + 1] = table.concat(cells, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Runs the command.
+---@param options table as defined above
+---@param report table
+function M.run(options, report)
+  local found = find_files(options, report)
+  local registers = options.kind == "registers"
+  local names, rows = {}, {}
+  for index, path in ipairs(found) do
+    report:progress(index - 1, #found, path)
+    local row = report:attempt(path, registers and register_row or sound_row, path, options)
+    if row then
+      names[#names + 1], rows[#rows + 1] = path, row
+    end
+  end
+  report:clear()
+  if #rows == 0 then
+    return
+  end
+  local columns = registers and register_columns() or {}
+  for column = #columns + 1, #rows[1] do
+    columns[column] = "v" .. column
+  end
+  if not options.output then
+    io.write(csv(names, rows, columns))
+    return
+  end
+  local written, message
+  if paths.ending(options.output) == "npy" then
+    written, message = ym.store.write_npy(options.output, ym.tensor.from(rows))
+  else
+    written, message = files.write(options.output, csv(names, rows, columns))
+  end
+  if not written then
+    report:fail(message)
+  end
+end
+
+return M

@@ -1,0 +1,363 @@
+-- Makes the models of the main job: a data set of rendered notes, the principal
+-- components of what the networks hear, one network for each algorithm and one that
+-- tells the algorithms apart. All of it in steps that can be stopped at any time and
+-- taken up again from the work folder, to the same bits.
+local cjson = require "cjson"
+local check = require "ym2612ml.check"
+local core = require "ym2612ml.core"
+local dataset = require "ym2612ml.dataset"
+local files = require "ym2612ml.files"
+local lfs = require "lfs"
+local nn = require "ym2612ml.nn"
+local patches = require "ym2612ml.patch"
+local registers = require "ym2612ml.networks.registers"
+local store = require "ym2612ml.store"
+local train = require "ym2612ml.train"
+
+local M = {}
+
+--- Names of the files in a folder of models.
+M.files = {
+  pca = "pca.safetensors",
+  prior = "prior.json",
+  algorithm = "algorithm.safetensors",
+  registers = "registers_%d.safetensors", -- 0 to 7
+}
+
+local CHUNK = 4096 -- patches rendered at once, and kept in one file
+local RENDERED = 256 -- of them in one call of the core
+
+local function join(folder, name)
+  return folder .. "/" .. name
+end
+
+local function exists(path)
+  return lfs.attributes(path, "mode") == "file"
+end
+
+-- A failure that ends the training, passed through the coroutine as a table.
+local function fail(message, kind)
+  error({ message = message, kind = kind }, 0)
+end
+
+local function must(value, message, kind)
+  if value == nil then
+    fail(message, kind)
+  end
+  return value
+end
+
+-- Every chunk has a seed of its own, so that it does not matter which were made
+-- before an interruption. Chunks below 1 serve the principal components.
+local function chunk_seed(settings, index)
+  return settings.seed * 1000003 + index
+end
+
+-- Renders a list of patches: features (patches, values) as f16, and what was audible.
+local function hear(list, notes, helds, features)
+  local values = core.tensor.new({ #list, features:count() }, "f16")
+  local heard = {}
+  local packed = patches.pack(list)
+  local note, held = core.tensor.from(notes), core.tensor.from(helds)
+  for first = 1, #list, RENDERED do
+    local last = math.min(first + RENDERED - 1, #list)
+    local part, audible = core.batch.features(packed:slice(first, last), features, {
+      note = note:slice(first, last), held = held:slice(first, last), chip = "clean",
+    })
+    must(part, audible)
+    values:slice(first, last):copy(part)
+    for i = 1, #audible do
+      if audible[i] == 1 then
+        heard[#heard + 1] = first + i - 1
+      end
+    end
+  end
+  return values, heard
+end
+
+-- One chunk of random patches and notes.
+local function draw_chunk(settings, sources, index, count)
+  local seed = chunk_seed(settings, index)
+  local sampler = dataset.sampler { prior = sources.prior, patches = sources.training, seed = seed }
+  local rng = core.rng.new { seed = -seed }
+  local list, notes, helds = {}, {}, {}
+  for i = 1, count do
+    list[i] = sampler:next()
+    notes[i], helds[i] = dataset.random_note(rng)
+  end
+  return list, notes, helds
+end
+
+local function fit_pca(settings, sources, features, report)
+  local count = settings.pca_records
+  local values = core.tensor.new({ count, features:count() }, "f16")
+  local rows = 0
+  for index = 0, math.huge do
+    local list, notes, helds = draw_chunk(settings, sources, -index, math.min(CHUNK, count))
+    local part, heard = hear(list, notes, helds, features)
+    local taken = math.min(#heard, count - rows)
+    values:slice(rows + 1, rows + taken):copy(part:rows(heard):slice(1, taken))
+    rows = rows + taken
+    report { stage = "features", done = rows, total = count }
+    if rows == count then
+      break
+    end
+  end
+  return core.pca.fit(values, { components = registers.components, scale = true })
+end
+
+-- Inputs and targets of the networks for patches that were heard.
+local function examples(list, notes, helds, features, pca)
+  local values, heard = hear(list, notes, helds, features)
+  local count = #heard
+  local x = core.tensor.new({ count, registers.inputs }, "f16")
+  local target = core.tensor.new({ count, #registers.heads }, "i16")
+  local algorithm = core.tensor.new({ count, 1 }, "i16")
+  if count > 0 then
+    local components = pca:transform(values:rows(heard))
+    for row, i in ipairs(heard) do
+      local note, held = registers.note_inputs(notes[i], helds[i])
+      x[row]:slice(1, registers.components):copy(components[row])
+      x:set(row, registers.components + 1, note)
+      x:set(row, registers.components + 2, held)
+      for head, class in ipairs(registers.classes(list[i])) do
+        target:set(row, head, class)
+      end
+      algorithm:set(row, 1, list[i].algorithm)
+    end
+  end
+  return { x = x, target = target, algorithm = algorithm }
+end
+
+local function make_chunks(settings, sources, features, pca, report)
+  local total = math.ceil(settings.records / CHUNK)
+  for index = 1, total do
+    local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
+    if not exists(path) then
+      local list, notes, helds = draw_chunk(settings, sources, index, CHUNK)
+      must(store.save(path, examples(list, notes, helds, features, pca)))
+    end
+    report { stage = "data", done = index * CHUNK, total = total * CHUNK }
+  end
+  return total
+end
+
+-- All chunks in one block a tensor, and the SHA-256 of what they hold.
+local function load_chunks(settings, total)
+  local parts, rows, hashes = {}, 0, {}
+  for index = 1, total do
+    local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
+    parts[index] = must(store.load(path))
+    rows = rows + #parts[index].x
+    hashes[index] = core.store.sha256(parts[index].x:bytes() .. parts[index].target:bytes())
+  end
+  local data = {}
+  for name, part in pairs(parts[1]) do
+    local all, at = core.tensor.new({ rows, part:shape()[2] }, part:type()), 1
+    for index = 1, total do
+      local tensor = parts[index][name]
+      all:slice(at, at + #tensor - 1):copy(tensor)
+      at = at + #tensor
+      parts[index][name] = false
+    end
+    data[name] = all
+  end
+  return data, core.store.sha256(table.concat(hashes))
+end
+
+-- Validation: the patches set aside, or draws from the prior, at random notes.
+local function validation(settings, sources, features, pca)
+  local seed = chunk_seed(settings, -1000000)
+  local rng = core.rng.new { seed = seed }
+  local sampler = dataset.sampler { prior = sources.prior, seed = seed }
+  local list, notes, helds = {}, {}, {}
+  for i = 1, settings.validation_records do
+    local aside = sources.validation
+    list[i] = #aside > 0 and dataset.plain(aside[(i - 1) % #aside + 1]) or sampler:next()
+    notes[i], helds[i] = dataset.random_note(rng)
+  end
+  return examples(list, notes, helds, features, pca)
+end
+
+-- The rows of the data that one network learns.
+local function rows_of(data, algorithm)
+  local rows = {}
+  for row = 1, #data.algorithm do
+    if data.algorithm:get(row, 1) == algorithm then
+      rows[#rows + 1] = row
+    end
+  end
+  return { x = data.x:rows(rows), target = data.target:rows(rows) }
+end
+
+-- Trains one network from where its last dump in the work folder left off, and writes
+-- it, as F16, to the folder of models.
+local function fit_network(settings, name, net, data, aside, report)
+  local path = join(settings.output, name)
+  local dump = join(settings.work, name .. ".dump")
+  local steps = train.steps(net, data, {
+    epochs = settings.epochs, batch = settings.batch, optimizer = "adamw", rate = settings.rate,
+    schedule = "one_cycle", decay = settings.decay, clip = 1, seed = settings.seed,
+    validation = #aside.x > 0 and aside or nil, resume = exists(dump) and must(files.read(dump)) or nil,
+  })
+  local last
+  for step, message, kind in steps do
+    must(step, message, kind)
+    last = step
+    if step.validation and step.done < step.total then
+      must(files.write(dump, steps:dump()))
+    end
+    report { stage = name, done = step.done, total = step.total, loss = step.loss, validation = step.validation }
+  end
+  must(net:save(path, { type = "f16" }))
+  os.remove(dump)
+  return last and last.validation
+end
+
+local RULES = {
+  output = { type = "string", needed = true },
+  work = { type = "string", needed = true },
+  patches = { type = "string" },
+  prior = { type = "string", needed = true },
+  records = { type = "integer", least = 64, default = 400000 },
+  pca_records = { type = "integer", least = 400, default = 20000 },
+  validation_records = { type = "integer", least = 8, default = 2000 },
+  epochs = { type = "integer", least = 1, default = 12 },
+  batch = { type = "integer", least = 1, default = 256 },
+  rate = { type = "number", least = 0, default = 2e-3 },
+  decay = { type = "number", least = 0, default = 1e-2 },
+  hidden = { type = "table", default = { 384, 320 } },
+  hidden_algorithm = { type = "table", default = { 256, 128 } },
+  dropout = { type = "number", least = 0, most = 1, default = 0.1 },
+  seed = { type = "integer", default = 1 },
+}
+
+-- Real patches in their two parts; one in ten is set aside where the table names no
+-- split.
+local function split(rows)
+  local training, aside = {}, {}
+  for i, row in ipairs(rows) do
+    if row.patch then
+      local valid = row.split == "valid" or row.split == nil and i % 10 == 0
+      local part = valid and aside or training
+      part[#part + 1] = row.patch
+    end
+  end
+  return training, aside
+end
+
+local function read_sources(settings)
+  local sources = { training = {}, validation = {} }
+  local path = join(settings.output, M.files.prior)
+  if settings.patches then
+    sources.training, sources.validation = split(must(dataset.read_patches(settings.patches)))
+    if #sources.training == 0 then
+      fail(settings.patches .. ": holds no patch to learn from", "input")
+    end
+    sources.prior = dataset.fit_prior(sources.training)
+    must(files.write(path, cjson.encode(sources.prior) .. "\n"))
+  else
+    local fine, prior = pcall(cjson.decode, must(files.read(settings.prior)))
+    if not fine then
+      fail(settings.prior .. ": is not a prior: " .. prior, "format")
+    end
+    sources.prior = prior
+    must(files.write(path, cjson.encode(prior) .. "\n"))
+  end
+  return sources
+end
+
+-- The settings a work folder was begun with must be those it is taken up with.
+local function check_work(settings)
+  local path = join(settings.work, "settings.txt")
+  local names, lines = {}, {}
+  for name in pairs(RULES) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = settings[name]
+    if name ~= "work" and name ~= "output" and name ~= "epochs" then
+      lines[#lines + 1] = ("%s = %s"):format(name, type(value) == "table" and table.concat(value, " ") or tostring(value))
+    end
+  end
+  local text = table.concat(lines, "\n") .. "\n"
+  local before = files.read(path)
+  if before and before ~= text then
+    fail(path .. ": this work was begun with other settings; choose another work folder", "input")
+  end
+  must(files.write(path, text))
+end
+
+local function make_folder(path)
+  local made, message = lfs.mkdir(path)
+  if not made and lfs.attributes(path, "mode") ~= "directory" then
+    fail(("%s: cannot be made: %s"):format(path, message), "io")
+  end
+end
+
+local function run(settings, report)
+  make_folder(settings.work)
+  make_folder(settings.output)
+  check_work(settings)
+  local sources = read_sources(settings)
+  local features = core.features.new(registers.recipe)
+  local pca_path = join(settings.output, M.files.pca)
+  if not exists(join(settings.work, "pca.done")) then
+    must(fit_pca(settings, sources, features, report):save(pca_path, { type = "f16" }))
+    must(files.write(join(settings.work, "pca.done"), "done\n"))
+  end
+  local pca = must(core.pca.load(pca_path))
+  local total = make_chunks(settings, sources, features, pca, report)
+  local data, hash = load_chunks(settings, total)
+  local aside = validation(settings, sources, features, pca)
+  local summary = { records = #data.x, sha256 = hash, networks = {} }
+  local function fit(name, net, part, part_aside)
+    local done = join(settings.work, name .. ".done")
+    if not exists(done) then
+      local loss = fit_network(settings, name, net, part, part_aside, report)
+      must(files.write(done, cjson.encode { records = #part.x, validation = loss } .. "\n"))
+    end
+    summary.networks[name] = cjson.decode(must(files.read(done)))
+  end
+  fit(M.files.algorithm, registers.build_algorithm {
+    hidden = settings.hidden_algorithm, dropout = settings.dropout, seed = settings.seed,
+  }, { x = data.x, target = data.algorithm }, { x = aside.x, target = aside.algorithm })
+  for algorithm = 0, 7 do
+    fit(M.files.registers:format(algorithm), registers.build {
+      hidden = settings.hidden, dropout = settings.dropout, seed = settings.seed + algorithm,
+    }, rows_of(data, algorithm), rows_of(aside, algorithm))
+  end
+  report { stage = "done", done = 1, total = 1, summary = summary }
+end
+
+--- Trains, a step a call: stop by not calling. Called again with the same work folder
+--- and settings it goes on where it stopped, and ends with the same bits.
+---@param options {output: string, work: string, prior: string, patches: string?, records: integer?, epochs: integer?, batch: integer?, rate: number?, decay: number?, hidden: integer[]?, dropout: number?, seed: integer?}
+---  output: folder for the models; work: folder for what is needed to go on; prior: file
+---  of the prior to draw from, unless patches (a table or folder of real ones) gives one;
+---  records: notes in the data set
+---@return fun(): table?, string?, string?  steps {stage, done, total, loss?, validation?, summary?}; or
+---  nil, message, kind
+function M.steps(options)
+  local settings = check.options(options, RULES, 1, "steps")
+  local ended = false
+  local thread = coroutine.create(function()
+    run(settings, coroutine.yield)
+  end)
+  return function()
+    if ended then
+      return nil
+    end
+    local fine, step = coroutine.resume(thread)
+    ended = coroutine.status(thread) == "dead"
+    if fine then
+      return step
+    elseif type(step) == "table" then
+      return nil, step.message, step.kind
+    end
+    error(step, 0)
+  end
+end
+
+return M

@@ -1,0 +1,227 @@
+-- What holds for the whole tree: who includes whom, what the module exports, and that
+-- the API, its annotations and the README name the same things.
+local lfs = require "lfs"
+local ym = require "ym2612ml"
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local text = pipe:read("a")
+  pipe:close()
+  return text
+end
+
+-- All files below a folder with this ending, by path.
+local function files_below(folder, ending, found)
+  found = found or {}
+  for name in lfs.dir(folder) do
+    local path = folder .. "/" .. name
+    if name:sub(1, 1) ~= "." then
+      if lfs.attributes(path, "mode") == "directory" then
+        files_below(path, ending, found)
+      elseif name:find("%." .. ending .. "$") then
+        found[path] = read(path)
+      end
+    end
+  end
+  return found
+end
+
+-- C without comments and strings.
+local function code_of(text)
+  return (text:gsub("/%*.-%*/", " "):gsub("//[^\n]*", ""):gsub('\\"', ""):gsub('"[^"\n]*"', '""'))
+end
+
+local function includes_of(text)
+  local includes = {}
+  for name in text:gmatch('#%s*include%s*[<"]([^>"]+)[>"]') do
+    includes[name] = true
+  end
+  return includes
+end
+
+describe("the C sources", function()
+  local sources = {}
+  for _, ending in ipairs { "c", "h" } do
+    files_below("src", ending, sources)
+  end
+
+  it("keep each library behind one file", function()
+    local owners = {
+      ["lua.h"] = "^src/lua_", ["lauxlib.h"] = "^src/lua_", ["lualib.h"] = "^src/lua_",
+      ["fftw3.h"] = "^src/fft%.c$", ["sndfile.h"] = "^src/audio%.c$",
+      ["samplerate.h"] = "^src/audio%.c$", ["cblas.h"] = "^src/blas%.h$",
+    }
+    for path, text in pairs(sources) do
+      for name in pairs(includes_of(text)) do
+        if owners[name] then
+          assert.is_truthy(path:find(owners[name]), path .. " includes " .. name)
+        end
+      end
+    end
+  end)
+
+  it("know only what lies below them", function()
+    local below = { -- files, by pattern, and headers of ours that they must not see
+      { "^src/[^l][^/]*", { "lua_ym.h" } },
+      { "^src/opn2", { "patch.h", "voice.h", "batch.h", "spectrum.h", "graph.h" } },
+      { "^src/slot", { "opn2.h", "patch.h", "voice.h" } },
+      { "^src/voice", { "batch.h", "spectrum.h", "features.h", "distance.h", "graph.h" } },
+      { "^src/patch", { "voice.h", "batch.h", "spectrum.h", "graph.h" } },
+      { "^src/graph", { "opn2.h", "patch.h", "voice.h", "batch.h", "spectrum.h", "audio.h" } },
+      { "^src/op[_.]", { "opn2.h", "patch.h", "voice.h", "batch.h", "spectrum.h", "optim.h" } },
+      { "^src/fft", { "spectrum.h", "distance.h", "features.h" } },
+      { "^src/spectrum", { "features.h", "distance.h", "batch.h", "patch.h", "voice.h" } },
+      { "^src/features", { "distance.h", "batch.h", "patch.h", "voice.h" } },
+      { "^src/distance", { "features.h", "batch.h", "patch.h", "voice.h" } },
+    }
+    for path, text in pairs(sources) do
+      local includes = includes_of(text)
+      for _, rule in ipairs(below) do
+        for _, header in ipairs(path:find(rule[1]) and rule[2] or {}) do
+          assert.is_nil(includes[header], path .. " includes " .. header)
+        end
+      end
+    end
+  end)
+
+  it("neither print nor exit", function()
+    for path, text in pairs(sources) do
+      for _, call in ipairs { "printf", "fprintf", "puts", "putchar", "perror", "exit",
+        "abort", "assert", "rand", "srand", "system" } do
+        assert.is_nil(code_of(text):find("%f[%w_]" .. call .. "%s*%("), path .. " calls " .. call)
+      end
+    end
+  end)
+
+  it("hold no state outside a lua_State", function()
+    for path, text in pairs(sources) do
+      for line in code_of(text):gmatch("[^\n]+") do
+        local static = line:match("^%s*static%s+(.*)$")
+        local variable = static and not static:find("^inline") and not static:find("%(")
+          and not static:find("%f[%w]const%f[%W]")
+        assert.is_falsy(variable, path .. " has a mutable static: " .. line)
+      end
+    end
+  end)
+end)
+
+describe("the module", function()
+  it("exports one symbol", function()
+    local symbols = output_of("nm -D --defined-only lua/ym2612ml/core.so")
+    local names = {}
+    for name in symbols:gmatch("%x+ %u ([^\n]+)") do
+      names[#names + 1] = name
+    end
+    assert.same({ "luaopen_ym2612ml_core" }, names)
+  end)
+
+  it("loads without a word, a global, or a thread", function()
+    local script = [[
+      package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
+      package.cpath = "./lua/?.so;" .. package.cpath
+      local before = {}
+      for name in pairs(_G) do before[name] = true end
+      require "ym2612ml"
+      for name in pairs(_G) do if not before[name] then print("global " .. name) end end
+      for line in io.lines("/proc/self/status") do
+        if line:find("^Threads:") and not line:find("%s1$") then print(line) end
+      end]]
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    assert.equal("", output_of("lua5.4 " .. path))
+    os.remove(path)
+  end)
+
+  it("gives every class a name", function()
+    for name, object in pairs { chip = ym.chip.new(), tensor = ym.tensor.new({ 1 }) } do
+      assert.equal("ym2612ml." .. name, getmetatable(object).__name)
+      assert.is_truthy(tostring(object):find(name))
+    end
+  end)
+end)
+
+describe("the documents", function()
+  -- Names of public functions: "render", "patch.read", ...
+  local api = {}
+  for name, value in pairs(ym) do
+    if type(value) == "function" then
+      api[name] = true
+    elseif type(value) == "table" then
+      for inner, function_of in pairs(value) do
+        if type(function_of) == "function" then
+          api[name .. "." .. inner] = true
+        end
+      end
+    end
+  end
+  local types = read("lua/types/ym2612ml.lua")
+
+  it("annotate exactly the functions there are", function()
+    local annotated = {}
+    for name in types:gmatch("\nfunction ym%.([%w_.]+)%(") do
+      assert.is_truthy(api[name], "annotated, but not there: ym." .. name)
+      annotated[name] = true
+    end
+    for name in pairs(api) do
+      assert.is_truthy(annotated[name], "there, but not annotated: ym." .. name)
+    end
+  end)
+
+  it("name in the README what exists, and every part of it", function()
+    local readme = read("README.md")
+    for name in readme:gmatch("ym%.([%l_]+)") do
+      assert.is_not_nil(ym[name], "in the README, but not there: ym." .. name)
+    end
+    for name in pairs(ym) do
+      assert.is_truthy(readme:find("`ym." .. name .. "`", 1, true), "not in the README: ym." .. name)
+    end
+  end)
+
+  it("stand above every public function in Lua", function()
+    for path, text in pairs(files_below("lua/ym2612ml", "lua")) do
+      local previous = ""
+      for line in text:gmatch("([^\n]*)\n") do
+        if line:find("^function [%w_]+[.:]") then
+          assert.is_truthy(previous:find("^%-%-%-"), path .. ": no annotation above: " .. line)
+        end
+        previous = line
+      end
+    end
+  end)
+
+  it("name patch fields and formats as the tables have them", function()
+    for _, field in ipairs(ym.patch.fields()) do
+      assert.is_truthy(types:find("---@field " .. field.name .. "[ ?]"), field.name)
+    end
+    for _, format in ipairs(ym.patch.formats()) do
+      assert.is_truthy(read("README.md"):find("." .. format.extension, 1, true), format.name)
+    end
+  end)
+end)
+
+describe("what is shipped", function()
+  it("fits into 24 MB of models", function()
+    local size = 0
+    for path in pairs(files_below("models", "safetensors")) do
+      size = size + lfs.attributes(path, "size")
+    end
+    assert.is_true(size <= 24 * 2 ^ 20, ("%d bytes"):format(size))
+  end)
+
+  it("says in the rockspec what the command requires", function()
+    local rockspec = {}
+    assert(loadfile("ym2612ml-scm-1.rockspec", "t", rockspec))()
+    local listed = table.concat(rockspec.dependencies, " ")
+    for _, rock in ipairs { "argparse", "lua-cjson", "luafilesystem" } do
+      assert.is_truthy(listed:find(rock, 1, true), rock)
+    end
+    assert.equal("make", rockspec.build.type)
+  end)
+end)

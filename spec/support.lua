@@ -1,0 +1,72 @@
+-- What several specs, the fuzzers and the benchmarks share.
+local ym = require "ym2612ml"
+
+local M = {}
+
+--- Frame in which a rendered note is keyed on, counted from the chip's reset: see
+--- voice.h.
+M.KEY_FRAME = 48
+
+--- Samples a second of the chip.
+M.RATE = 7670454 / 144
+
+M.STAGES = { "ym2612", "ym3438", "clean" }
+
+--- A note played on the six-channel chip as ym.render does it.
+---@param patch table
+---@param note {block: integer, fnum: integer, held: integer, release: integer, chip: string}  times in frames
+---@return string  the left side, 16 bits a sample, as `samples:bytes()` of a raw render
+function M.on_chip(patch, note)
+  local chip = ym.chip.new { chip = note.chip }
+  for _, write in ipairs(ym.patch.registers(patch)) do
+    chip:write(table.unpack(write))
+  end
+  chip:write(0, 0xA4, note.block << 3 | note.fnum >> 8)
+  chip:write(0, 0xA0, note.fnum & 255)
+  chip:run(M.KEY_FRAME)
+  chip:write(0, 0x28, 0xF0)
+  local before = chip:run(note.held)
+  chip:write(0, 0x28, 0x00)
+  local after = chip:run(note.release + 3)
+  return (before:to("i16"):bytes() .. after:to("i16"):bytes()):sub(2 * 3 + 1)
+end
+
+--- The same note by ym.render.
+function M.rendered(patch, note)
+  return ym.render(patch, {
+    block = note.block, fnum = note.fnum, chip = note.chip, raw = true,
+    held = note.held / M.RATE, release = note.release / M.RATE,
+  }):bytes()
+end
+
+--- A patch random over the whole range of every field, in which audible levels, no
+--- SSG-EG and the zeros that make registers dead are more frequent than by chance.
+---@param rng table
+function M.random_patch(rng)
+  local patch = { {}, {}, {}, {} }
+  for _, field in ipairs(ym.patch.fields()) do
+    local to = field.operator and patch[field.operator] or patch
+    local name = field.name
+    to[name] = rng:integer(field.minimum, field.maximum)
+    if name == "ssg" and rng:uniform() < 0.6 then
+      to.ssg = 0
+    elseif name == "tl" and rng:uniform() < 0.5 then
+      to.tl = rng:integer(0, 30)
+    elseif (name == "sl" or name == "dr" or name == "ar") and rng:uniform() < 0.15 then
+      to[name] = 0
+    end
+  end
+  return patch
+end
+
+--- A random note for on_chip and rendered.
+---@param rng table
+---@param longest integer  frames held
+function M.random_note(rng, longest)
+  return {
+    block = rng:integer(0, 7), fnum = rng:integer(0, 2047), chip = M.STAGES[rng:integer(1, 3)],
+    held = rng:integer(1, longest), release = rng:integer(0, longest // 2),
+  }
+end
+
+return M

@@ -1,0 +1,267 @@
+#include "audio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <samplerate.h>
+#include <sndfile.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "replace.h"
+
+enum { BLOCK = 4096 /* frames read or written at once */, CLIPPED_RUN = 3 };
+#define LONGEST ((size_t)1 << 28) /* frames */
+#define LARGEST 1e15f             /* powers of larger samples would overflow */
+#define SILENT_SPAN 1e-7f         /* between the largest and smallest sample: -140 dB */
+
+const char *const ym_audio_format_names[] = {"wav", "flac", NULL};
+
+/* Opens path as a file; *file is NULL on failure. */
+static enum ym_status open_sound(const char *path, int *descriptor, SNDFILE **file,
+                                 SF_INFO *info, struct ym_error *error) {
+	struct stat status;
+	*file = NULL;
+	/* O_NONBLOCK: a pipe would wait here for its writer */
+	*descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*descriptor < 0)
+		return ym_fail_system(error, path, errno);
+	if (fstat(*descriptor, &status) != 0)
+		return ym_fail_system(error, path, errno);
+	if (S_ISDIR(status.st_mode))
+		return ym_fail(error, YM_IO, "%s: is a folder", path);
+	if (!S_ISREG(status.st_mode))
+		return ym_fail(error, YM_IO, "%s: is not a regular file", path);
+	if (status.st_size == 0)
+		return ym_fail(error, YM_INPUT, "%s: is empty", path);
+	memset(info, 0, sizeof *info);
+	*file = sf_open_fd(*descriptor, SFM_READ, info, SF_FALSE);
+	if (*file == NULL)
+		return ym_fail(error, YM_FORMAT, "%s: is not a sound file of a known format", path);
+	if (info->samplerate < YM_AUDIO_LOWEST || info->samplerate > YM_AUDIO_HIGHEST)
+		return ym_fail(error, YM_FORMAT, "%s: rate is %d Hz, expected %g..%g", path,
+		               info->samplerate, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
+	return YM_OK;
+}
+
+/* The value at which samples of this file are clipped. */
+static float full_scale(const SF_INFO *info) {
+	switch (info->format & SF_FORMAT_SUBMASK) {
+	case SF_FORMAT_PCM_S8:
+	case SF_FORMAT_PCM_U8: return 127.0f / 128;
+	default: return 32767.0f / 32768;
+	}
+}
+
+/* What reading needs besides the sound itself. */
+struct reader {
+	float *block; /* BLOCK interleaved frames */
+	int *run;     /* of each channel: samples at full scale so far, with their sign */
+	float full_scale;
+	size_t room;  /* of sound->samples */
+	float lowest, highest;
+};
+
+/* Counts clipped samples and mixes frames of the block to the end of the sound; false
+** at a value that is not a number. */
+static bool mix_block(struct reader *reader, struct ym_sound *sound, size_t frames) {
+	int channels = sound->channels;
+	for (size_t i = 0; i < frames; i++) {
+		const float *frame = reader->block + i * (size_t)channels;
+		double sum = 0;
+		float mean;
+		for (int c = 0; c < channels; c++) {
+			int *run = &reader->run[c], sign = frame[c] > 0 ? 1 : -1;
+			sum += (double)frame[c];
+			if (fabsf(frame[c]) < reader->full_scale) {
+				*run = 0;
+				continue;
+			}
+			*run = *run * sign > 0 ? *run + sign : sign;
+			if (*run * sign >= CLIPPED_RUN)
+				sound->clipped += *run * sign == CLIPPED_RUN ? CLIPPED_RUN : 1;
+		}
+		mean = (float)(sum / channels);
+		if (!isfinite(mean))
+			return false;
+		reader->lowest = fminf(reader->lowest, mean);
+		reader->highest = fmaxf(reader->highest, mean);
+		sound->samples[sound->count++] = mean;
+	}
+	return true;
+}
+
+/* Doubles the room as frames arrive: what a header claims is not believed. */
+static bool make_room(struct reader *reader, struct ym_sound *sound) {
+	size_t room = reader->room == 0 ? 16 * BLOCK : reader->room * 2;
+	float *samples;
+	if (sound->count + BLOCK <= reader->room)
+		return true;
+	samples = ym_alloc(room, sizeof *samples);
+	if (samples == NULL)
+		return false;
+	if (sound->count > 0)
+		memcpy(samples, sound->samples, sound->count * sizeof *samples);
+	ym_free(sound->samples);
+	sound->samples = samples;
+	reader->room = room;
+	return true;
+}
+
+static enum ym_status read_frames(const char *path, SNDFILE *file, struct reader *reader,
+                                  struct ym_sound *sound, struct ym_error *error) {
+	sf_count_t frames;
+	do {
+		if (!make_room(reader, sound))
+			return ym_no_memory(error);
+		frames = sf_readf_float(file, reader->block, BLOCK);
+		if (frames < 0 || sf_error(file) != SF_ERR_NO_ERROR)
+			return ym_fail(error, YM_FORMAT, "%s: is damaged (%s)", path, sf_strerror(file));
+		if (!mix_block(reader, sound, (size_t)frames))
+			return ym_fail(error, YM_INPUT, "%s: holds values that are not numbers", path);
+		if (sound->count > LONGEST)
+			return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,
+			               (double)LONGEST / sound->rate);
+	} while (frames > 0);
+	if (sound->count == 0)
+		return ym_fail(error, YM_INPUT, "%s: is empty", path);
+	if (reader->highest - reader->lowest < SILENT_SPAN)
+		return ym_fail(error, YM_INPUT, "%s: is silent", path);
+	return YM_OK;
+}
+
+enum ym_status ym_audio_read(const char *path, struct ym_sound *sound,
+                             struct ym_error *error) {
+	int descriptor = -1;
+	SNDFILE *file = NULL;
+	SF_INFO info;
+	struct reader reader = {.lowest = INFINITY, .highest = -INFINITY};
+	enum ym_status status = open_sound(path, &descriptor, &file, &info, error);
+	memset(sound, 0, sizeof *sound);
+	if (status == YM_OK) {
+		sound->rate = info.samplerate;
+		sound->channels = info.channels;
+		reader.full_scale = full_scale(&info);
+		reader.block = ym_alloc((size_t)info.channels * BLOCK, sizeof(float));
+		reader.run = ym_alloc((size_t)info.channels, sizeof(int));
+		if (reader.block == NULL || reader.run == NULL)
+			status = ym_no_memory(error);
+		else
+			status = read_frames(path, file, &reader, sound, error);
+	}
+	if (file != NULL)
+		sf_close(file);
+	if (descriptor >= 0)
+		close(descriptor);
+	ym_free(reader.block);
+	ym_free(reader.run);
+	if (status != YM_OK)
+		ym_sound_free(sound);
+	return status;
+}
+
+void ym_sound_free(struct ym_sound *sound) {
+	ym_free(sound->samples);
+	sound->samples = NULL;
+	sound->count = 0;
+}
+
+enum ym_status ym_audio_check(const float *samples, size_t count,
+                              struct ym_error *error) {
+	for (size_t i = 0; i < count; i++)
+		if (!(fabsf(samples[i]) <= LARGEST))
+			return ym_fail(error, YM_INPUT, "sample %zu is %g, expected a number in +-%g",
+			               i + 1, (double)samples[i], (double)LARGEST);
+	return YM_OK;
+}
+
+/* Writes samples as integers of bits bits, which libsndfile takes at the top of 32. A
+** sample is value / 2^(bits - 1), as on reading: what was read is written back equal. */
+static bool write_integers(SNDFILE *file, const float *samples, size_t count,
+                           int channels, int bits) {
+	const double scale = ldexp(1, bits - 1);
+	const size_t whole = (size_t)(BLOCK - BLOCK % channels); /* frames */
+	int block[BLOCK];
+	for (size_t i = 0; i < count;) {
+		size_t part = count - i < whole ? count - i : whole;
+		for (size_t k = 0; k < part; k++) {
+			double value = nearbyint((double)samples[i + k] * scale);
+			value = fmin(fmax(value, -scale), scale - 1);
+			block[k] = (int)(value * ldexp(1, 32 - bits));
+		}
+		if (sf_write_int(file, block, (sf_count_t)part) != (sf_count_t)part)
+			return false;
+		i += part;
+	}
+	return true;
+}
+
+/* Writes the sound into an open descriptor, which stays open. */
+static enum ym_status write_sound(int descriptor, const char *path, SF_INFO *info,
+                                  const float *samples, size_t count, int bits,
+                                  struct ym_error *error) {
+	SNDFILE *file = sf_open_fd(descriptor, SFM_WRITE, info, SF_FALSE);
+	bool written;
+	if (file == NULL)
+		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz", path,
+		               bits, info->samplerate);
+	if (bits == 32)
+		written = sf_write_float(file, samples, (sf_count_t)count) == (sf_count_t)count;
+	else
+		written = write_integers(file, samples, count, info->channels, bits);
+	/* the header is written on closing */
+	if (sf_close(file) != 0 || !written)
+		return ym_fail(error, YM_IO, "%s: cannot be written completely", path);
+	return YM_OK;
+}
+
+enum ym_status ym_audio_write(const char *path, const float *samples, size_t frames,
+                              int channels, int rate, enum ym_audio_format format,
+                              int bits, struct ym_error *error) {
+	SF_INFO info = {.samplerate = rate, .channels = channels};
+	struct ym_replacement replacement;
+	size_t count = frames * (size_t)channels;
+	enum ym_status status = ym_audio_check(samples, count, error);
+	info.format = format == YM_AUDIO_FLAC ? SF_FORMAT_FLAC : SF_FORMAT_WAV;
+	info.format |= bits == 16   ? SF_FORMAT_PCM_16
+	               : bits == 24 ? SF_FORMAT_PCM_24
+	                            : SF_FORMAT_FLOAT;
+	if (status != YM_OK) {
+		struct ym_error reason = *error;
+		return ym_fail(error, status, "%s: %.300s", path, reason.message);
+	}
+	status = ym_replacement_begin(&replacement, path, error);
+	if (status != YM_OK)
+		return status;
+	status = write_sound(replacement.descriptor, path, &info, samples, count, bits, error);
+	if (status == YM_OK)
+		return ym_replacement_commit(&replacement, error);
+	ym_replacement_abandon(&replacement);
+	return status;
+}
+
+size_t ym_audio_resampled_count(size_t count, double from, double to) {
+	return (size_t)ceil((double)count * (to / from));
+}
+
+enum ym_status ym_audio_resample(const float *samples, size_t count, double from,
+                                 double to, float *out, struct ym_error *error) {
+	SRC_DATA data = {.data_in = samples,
+	                 .data_out = out,
+	                 .input_frames = (long)count,
+	                 .output_frames = (long)ym_audio_resampled_count(count, from, to),
+	                 .src_ratio = to / from};
+	enum ym_status status = ym_audio_check(samples, count, error);
+	int failure;
+	if (status != YM_OK)
+		return status;
+	if (!src_is_valid_ratio(data.src_ratio))
+		return ym_fail(error, YM_ARGUMENT,
+		               "from %g to %g Hz is not a ratio between 1/256 and 256", from, to);
+	memset(out, 0, (size_t)data.output_frames * sizeof *out);
+	failure = count == 0 ? 0 : src_simple(&data, SRC_SINC_BEST_QUALITY, 1);
+	if (failure != 0)
+		return ym_fail(error, YM_MEMORY, "libsamplerate: %s", src_strerror(failure));
+	return YM_OK;
+}

@@ -1,0 +1,323 @@
+#include "graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "op.h"
+
+/* Gradients that are not batched are summed in tasks of about this many floats. */
+enum { TASK_SIZE = 32768 };
+
+static const struct ym_operator *const tables[] = {
+	ym_leaf_operators,  ym_elementwise_operators, ym_linear_operators,
+	ym_shape_operators, ym_reduce_operators,      ym_loss_operators,
+	ym_random_operators,
+};
+
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
+static const struct ym_operator *find_operator(const char *name) {
+	for (int table = 0; table < TABLES; table++)
+		for (const struct ym_operator *row = tables[table]; row->name != NULL; row++)
+			if (strcmp(row->name, name) == 0)
+				return row;
+	return NULL;
+}
+
+void ym_graph_operators(void (*visit)(void *context, const char *name), void *context) {
+	for (int table = 0; table < TABLES; table++)
+		for (const struct ym_operator *row = tables[table]; row->name != NULL; row++)
+			visit(context, row->name);
+}
+
+struct ym_graph *ym_graph_new(void) {
+	struct ym_graph *graph = ym_alloc(1, sizeof *graph);
+	if (graph != NULL)
+		graph->loss = -1;
+	return graph;
+}
+
+static void free_node(struct ym_node *node) {
+	for (int which = 0; which < node->attribute_count; which++) {
+		ym_free(node->attributes[which].text);
+		ym_free(node->attributes[which].numbers);
+	}
+	ym_free(node->attributes);
+	ym_free(node->inputs);
+	ym_free(node->plan);
+}
+
+void ym_graph_free(struct ym_graph *graph) {
+	if (graph == NULL)
+		return;
+	for (int index = 0; index < graph->count; index++)
+		free_node(&graph->nodes[index]);
+	ym_free(graph->nodes);
+	ym_free(graph->tasks);
+	ym_free(graph);
+}
+
+/* True when name is one of the words of list. */
+static bool in_list(const char *list, const char *name) {
+	size_t length = strlen(name);
+	for (const char *at = list; (at = strstr(at, name)) != NULL; at++)
+		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
+			return length > 0;
+	return false;
+}
+
+/* Copies a setting; false when there is no memory. Its name is known to fit. */
+static bool copy_setting(struct ym_attribute *attribute,
+                         const struct ym_setting *setting) {
+	snprintf(attribute->name, sizeof attribute->name, "%s", setting->name);
+	if (setting->text != NULL) {
+		size_t bytes = strlen(setting->text) + 1;
+		attribute->text = ym_alloc(bytes, 1);
+		if (attribute->text != NULL)
+			memcpy(attribute->text, setting->text, bytes);
+		return attribute->text != NULL;
+	}
+	attribute->count = setting->count;
+	attribute->numbers = ym_alloc(setting->count, sizeof *attribute->numbers);
+	if (attribute->numbers != NULL && setting->count > 0)
+		memcpy(attribute->numbers, setting->numbers,
+		       setting->count * sizeof *attribute->numbers);
+	return attribute->numbers != NULL;
+}
+
+static enum ym_status copy_settings(struct ym_node *node,
+                                    const struct ym_setting *settings, int count,
+                                    struct ym_error *error) {
+	node->attributes = ym_alloc((size_t)count, sizeof *node->attributes);
+	if (node->attributes == NULL)
+		return ym_no_memory(error);
+	for (int which = 0; which < count; which++) {
+		if (!in_list(node->operator->attributes, settings[which].name))
+			return ym_fail(error, YM_ARGUMENT, "unknown option '%.40s' (known: %s)",
+			               settings[which].name, node->operator->attributes);
+		node->attribute_count++;
+		if (!copy_setting(&node->attributes[which], &settings[which]))
+			return ym_no_memory(error);
+	}
+	return YM_OK;
+}
+
+/* The rest of a new node: its inputs checked, its shape and what follows from it. */
+static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node,
+                                    const int *inputs, struct ym_error *error) {
+	const struct ym_operator *operator = node->operator;
+	bool wants = false;
+	enum ym_status status;
+	if (node->input_count < operator->least ||
+	    (operator->most >= 0 && node->input_count > operator->most))
+		return ym_fail(error, YM_ARGUMENT, "has %d inputs, expected %d..%d",
+		               node->input_count, operator->least, operator->most);
+	node->inputs = ym_alloc((size_t)node->input_count, sizeof *node->inputs);
+	if (node->inputs == NULL)
+		return ym_no_memory(error);
+	for (int input = 0; input < node->input_count; input++) {
+		if (inputs[input] < 0 || inputs[input] >= graph->count)
+			return ym_fail(error, YM_ARGUMENT, "has no input %d", inputs[input]);
+		node->inputs[input] = inputs[input];
+		wants = wants || graph->nodes[inputs[input]].wants_gradient;
+	}
+	status = operator->shape(graph->nodes, node, error);
+	if (status != YM_OK)
+		return status;
+	if (!ym_shape_count(node->rank, node->shape, &node->row))
+		return ym_fail(error, YM_ARGUMENT, "its shape is too large");
+	/* A leaf has said itself whether it wants one. */
+	if (node->input_count > 0)
+		node->wants_gradient = wants && (operator->backward != NULL || node->view);
+	return YM_OK;
+}
+
+static bool grow(struct ym_graph *graph) {
+	int capacity = graph->capacity == 0 ? 32 : graph->capacity * 2;
+	struct ym_node *nodes = ym_alloc((size_t)capacity, sizeof *nodes);
+	if (nodes == NULL)
+		return false;
+	if (graph->count > 0)
+		memcpy(nodes, graph->nodes, (size_t)graph->count * sizeof *nodes);
+	ym_free(graph->nodes);
+	graph->nodes = nodes;
+	graph->capacity = capacity;
+	return true;
+}
+
+enum ym_status ym_graph_add(struct ym_graph *graph, const char *operator,
+                            const int *inputs, int input_count,
+                            const struct ym_setting *settings, int setting_count,
+                            int *index, struct ym_error *error) {
+	struct ym_node node = {.index = graph->count, .input_count = input_count};
+	struct ym_error inner;
+	enum ym_status status;
+	node.operator = find_operator(operator);
+	if (node.operator == NULL)
+		return ym_fail(error, YM_ARGUMENT, "unknown operator '%.40s'", operator);
+	if (graph->count == graph->capacity && !grow(graph))
+		return ym_no_memory(error);
+	status = copy_settings(&node, settings, setting_count, &inner);
+	if (status == YM_OK)
+		status = complete_node(graph, &node, inputs, &inner);
+	if (status != YM_OK) {
+		free_node(&node);
+		return ym_fail(error, status, "%s: %.400s", node.operator->name, inner.message);
+	}
+	*index = graph->count;
+	graph->nodes[graph->count++] = node;
+	return YM_OK;
+}
+
+int ym_graph_nodes(const struct ym_graph *graph) {
+	return graph->count;
+}
+
+enum ym_leaf ym_graph_leaf(const struct ym_graph *graph, int index, const char **name) {
+	static const char *const kinds[] = {"", "input", "param", "const"};
+	const struct ym_node *node = &graph->nodes[index];
+	for (int kind = YM_LEAF_INPUT; kind <= YM_LEAF_CONST; kind++)
+		if (strcmp(node->operator->name, kinds[kind]) == 0) {
+			*name = ym_node_text(node, "name", "");
+			return (enum ym_leaf)kind;
+		}
+	*name = NULL;
+	return YM_LEAF_NONE;
+}
+
+int ym_graph_shape(const struct ym_graph *graph, int index, size_t shape[YM_RANK],
+                   bool *batched) {
+	const struct ym_node *node = &graph->nodes[index];
+	int skipped = node->batched ? 1 : 0;
+	for (int axis = skipped; axis < node->rank; axis++)
+		shape[axis - skipped] = node->shape[axis];
+	*batched = node->batched;
+	return node->rank - skipped;
+}
+
+/* Gives parameters, then constants, their places: each starts a new cache line. */
+static enum ym_status place_leaves(struct ym_graph *graph, struct ym_error *error) {
+	size_t offset = 0;
+	const char *name;
+	for (int kind = YM_LEAF_PARAM; kind <= YM_LEAF_CONST; kind++) {
+		for (int index = 0; index < graph->count; index++) {
+			struct ym_node *node = &graph->nodes[index];
+			if ((int)ym_graph_leaf(graph, index, &name) != kind)
+				continue;
+			node->offset = offset;
+			if (__builtin_add_overflow(offset, (node->row + 15) / 16 * 16, &offset))
+				return ym_fail(error, YM_ARGUMENT, "the parameters are too large");
+		}
+		if (kind == YM_LEAF_PARAM)
+			graph->parameters = offset;
+	}
+	graph->weights = offset;
+	return YM_OK;
+}
+
+/* Finds which nodes get their gradient as a sum over parts. */
+static void mark_sums(struct ym_graph *graph) {
+	for (int index = 0; index < graph->count; index++) {
+		const struct ym_node *node = &graph->nodes[index];
+		for (int input = 0; node->batched && input < node->input_count; input++) {
+			struct ym_node *source = &graph->nodes[node->inputs[input]];
+			bool shared = node->operator->backward_shared != NULL &&
+			              input >= node->operator->shared;
+			if (!source->batched && source->wants_gradient && !shared)
+				source->needs_sums = true;
+		}
+	}
+}
+
+/* Cuts node's gradient in tasks; returns how many, and writes them where tasks is
+** not NULL. */
+static size_t cut_tasks(const struct ym_node *node, struct ym_task *tasks) {
+	size_t rows = node->rank > 0 ? node->shape[0] : 1, count = 0;
+	size_t each = node->row == 0 ? rows : TASK_SIZE / (node->row / rows + 1) + 1;
+	for (size_t first = 0; first < rows; first += each, count++)
+		if (tasks != NULL)
+			tasks[count] = (struct ym_task){
+				.node = node->index,
+				.first = first,
+				.count = rows - first < each ? rows - first : each,
+			};
+	return count;
+}
+
+enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
+                               struct ym_error *error) {
+	enum ym_status status = place_leaves(graph, error);
+	if (status != YM_OK)
+		return status;
+	if (loss >= 0 && !graph->nodes[loss].batched)
+		return ym_fail(error, YM_ARGUMENT, "the loss must depend on an input");
+	if (loss >= 0 && !graph->nodes[loss].wants_gradient)
+		return ym_fail(error, YM_ARGUMENT, "the loss must depend on a parameter");
+	graph->loss = loss;
+	mark_sums(graph);
+	for (int pass = 0; pass < 2; pass++) { /* count, then write */
+		graph->task_count = 0;
+		for (int index = 0; index < graph->count; index++) {
+			const struct ym_node *node = &graph->nodes[index];
+			if (!node->batched && node->wants_gradient)
+				graph->task_count += cut_tasks(
+					node, pass == 0 ? NULL : graph->tasks + graph->task_count);
+		}
+		if (pass == 0)
+			graph->tasks = ym_alloc(graph->task_count, sizeof *graph->tasks);
+		if (graph->tasks == NULL)
+			return ym_no_memory(error);
+	}
+	return YM_OK;
+}
+
+size_t ym_graph_weights(const struct ym_graph *graph) {
+	return graph->weights;
+}
+
+size_t ym_graph_parameters(const struct ym_graph *graph) {
+	return graph->parameters;
+}
+
+void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
+	const char *name;
+	for (int index = 0; index < graph->count; index++)
+		if (ym_graph_leaf(graph, index, &name) >= YM_LEAF_PARAM)
+			graph->nodes[index].value = weights + graph->nodes[index].offset;
+}
+
+/* Glorot: uniform, variance 2 / (in + out). Kaiming: normal, variance 2 / in. The last
+** axis is counted as out, the product of the others as in. */
+static void initialise(struct ym_node *node, struct ym_rng *rng) {
+	const char *kind = ym_node_text(node, "init", "zeros");
+	double value = ym_node_number(node, "value", 1);
+	double out = node->rank > 0 ? (double)node->shape[node->rank - 1] : 1;
+	double in = (double)node->row / fmax(out, 1);
+	bool uniform = strcmp(kind, "glorot") == 0, normal = strcmp(kind, "normal") == 0;
+	double scale = strcmp(kind, "zeros") == 0 ? 0 : value;
+	if (uniform)
+		scale = value * sqrt(6 / (in + out));
+	if (strcmp(kind, "kaiming") == 0) {
+		scale = value * sqrt(2 / fmax(in, 1));
+		normal = true;
+	}
+	for (size_t at = 0; at < node->row; at++) {
+		double draw = uniform  ? 2 * ym_rng_uniform(rng) - 1
+		              : normal ? ym_rng_normal(rng)
+		                       : 1;
+		node->value[at] = (float)(scale * draw);
+	}
+}
+
+void ym_graph_initialise(struct ym_graph *graph, uint64_t seed) {
+	uint64_t stream = 0;
+	const char *name;
+	for (int index = 0; index < graph->count; index++) {
+		struct ym_rng rng;
+		if (ym_graph_leaf(graph, index, &name) != YM_LEAF_PARAM)
+			continue;
+		ym_rng_seed(&rng, seed, ++stream);
+		initialise(&graph->nodes[index], &rng);
+	}
+}

@@ -1,0 +1,104 @@
+/*
+** The network core: a graph of operators recorded once, then run forward and
+** backward on minibatches of any size.
+**
+** Record: ym_graph_new, ym_graph_add for every node, ym_graph_finish.
+** Memory: the caller brings two blocks, one for weights (ym_graph_place_weights) and
+** one for each run's values (ym_graph_place); nothing else is allocated in a run.
+** Run: ym_graph_feed for every input, ym_graph_forward or ym_graph_backward, then
+** read values and gradients by node.
+*/
+#ifndef GRAPH_H
+#define GRAPH_H
+
+#include "pool.h"
+#include "tensor.h"
+
+struct ym_graph;
+struct ym_attribute;
+
+/* NULL when there is no memory. */
+struct ym_graph *ym_graph_new(void);
+void ym_graph_free(struct ym_graph *graph);
+
+/* An attribute to record: text, or count numbers. */
+struct ym_setting {
+	const char *name, *text;
+	const double *numbers;
+	size_t count;
+};
+
+/* Adds a node and stores its index. YM_ARGUMENT when there is no such operator, or the
+** inputs or settings do not suit it. */
+enum ym_status ym_graph_add(struct ym_graph *graph, const char *operator,
+                            const int *inputs, int input_count,
+                            const struct ym_setting *settings, int setting_count,
+                            int *index, struct ym_error *error);
+
+/* Calls visit for the name of every operator. */
+void ym_graph_operators(void (*visit)(void *context, const char *name), void *context);
+
+int ym_graph_nodes(const struct ym_graph *graph);
+
+/* What a node is. A leaf of kind input, param or const has a name; others NULL. */
+enum ym_leaf { YM_LEAF_NONE, YM_LEAF_INPUT, YM_LEAF_PARAM, YM_LEAF_CONST };
+enum ym_leaf ym_graph_leaf(const struct ym_graph *graph, int index, const char **name);
+
+/* Shape of a node without the batch axis; returns its rank (0 for one number a row).
+** *batched tells whether there is a batch axis. */
+int ym_graph_shape(const struct ym_graph *graph, int index, size_t shape[YM_RANK],
+                   bool *batched);
+
+/* No more nodes. loss (-1: none) is the node whose mean over all its elements is to
+** be made small; YM_ARGUMENT when it cannot be. */
+enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
+                               struct ym_error *error);
+
+/* Floats in the block of weights: all parameters, contiguous, then all constants. */
+size_t ym_graph_weights(const struct ym_graph *graph);
+size_t ym_graph_parameters(const struct ym_graph *graph); /* of these, parameters */
+void ym_graph_place_weights(struct ym_graph *graph, float *weights);
+
+/* Fills every parameter by its own "init" setting. */
+void ym_graph_initialise(struct ym_graph *graph, uint64_t seed);
+
+/* Floats a run of this many rows needs; 0 when the size overflows. */
+size_t ym_graph_measure(struct ym_graph *graph, size_t rows, bool training);
+/* Lays a run out in that much memory. Must precede every run. */
+void ym_graph_place(struct ym_graph *graph, size_t rows, bool training, float *memory);
+
+/* Forgets what was fed. */
+void ym_graph_unfeed(struct ym_graph *graph);
+/* The rows (axis 1) of tensor become those of an input; any element type. The tensor
+** must stay until the run is over. */
+enum ym_status ym_graph_feed(struct ym_graph *graph, int index,
+                             const struct ym_tensor *tensor, struct ym_error *error);
+/* True when the inputs fed suffice to compute a node. */
+bool ym_graph_ready(struct ym_graph *graph, int index);
+
+/* Which rows of the fed tensors make the minibatch: order[0..rows-1] (from 1) where
+** order is not NULL, else rows from offset (from 0) on. */
+struct ym_rows {
+	const int32_t *order;
+	size_t offset, rows;
+};
+
+/* Computes the nodes listed. YM_ARGUMENT when an input they need is not fed or a row
+** does not exist; YM_INPUT when an operator finds its data unusable. */
+enum ym_status ym_graph_forward(struct ym_graph *graph, struct ym_pool *pool,
+                                const struct ym_rows *rows, const int *nodes, int count,
+                                struct ym_error *error);
+
+/* Computes the loss and the gradient of it by every parameter. draw seeds the random
+** numbers of dropout. *loss may be not finite: that is for the caller to judge. */
+enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
+                                 const struct ym_rows *rows, uint64_t draw,
+                                 double *loss, struct ym_error *error);
+
+/* A node's memory: (rows, row) floats when batched, else row floats. */
+float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row);
+float *ym_graph_gradient(const struct ym_graph *graph, int index); /* NULL: none */
+/* All parameters' gradients, in the order of the weights. */
+float *ym_graph_gradients(const struct ym_graph *graph);
+
+#endif

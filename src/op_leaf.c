@@ -1,0 +1,87 @@
+/*
+** Leaves: what comes from outside the graph.
+**   input {name, shape, gradient}   rows of a tensor fed to the run; shape is one row's
+**   param {name, shape, init, value}   trained
+**   const {name, shape}   not trained
+*/
+#include <string.h>
+
+#include "op.h"
+
+/* The shape, after `first` axes of the batch, and the name all leaves have. */
+static enum ym_status read_leaf(struct ym_node *node, int first,
+                                struct ym_error *error) {
+	if (ym_node_text(node, "name", "")[0] == 0)
+		return ym_fail(error, YM_ARGUMENT, "option 'name' must be a text");
+	return ym_node_read_shape(node, first, error);
+}
+
+static enum ym_status input_shape(const struct ym_node *nodes, struct ym_node *node,
+                                  struct ym_error *error) {
+	(void)nodes;
+	node->batched = true;
+	node->wants_gradient = ym_node_number(node, "gradient", 0) != 0;
+	return read_leaf(node, 1, error);
+}
+
+static void convert_row(enum ym_type type, const void *source, float *to, size_t count) {
+	switch (type) {
+	case YM_F32: memcpy(to, source, count * sizeof *to); break;
+	case YM_F16:
+		for (size_t at = 0; at < count; at++)
+			to[at] = ym_f16_to_f32(((const uint16_t *)source)[at]);
+		break;
+	case YM_U8:
+		for (size_t at = 0; at < count; at++)
+			to[at] = ((const uint8_t *)source)[at];
+		break;
+	case YM_I16:
+		for (size_t at = 0; at < count; at++)
+			to[at] = ((const int16_t *)source)[at];
+		break;
+	case YM_I32:
+		for (size_t at = 0; at < count; at++)
+			to[at] = (float)((const int32_t *)source)[at];
+		break;
+	}
+}
+
+static void input_forward(const struct ym_job *job, const struct ym_node *node) {
+	float *to = ym_job_value(job, node);
+	const char *from = node->feed->data;
+	ptrdiff_t step = node->feed->stride[0] * (ptrdiff_t)ym_type_size(node->feed->type);
+	for (size_t at = 0; at < job->rows; at++, to += node->row) {
+		size_t row = job->order != NULL ? (size_t)job->order[job->first + at] - 1
+		                                : job->offset + job->first + at;
+		convert_row(node->feed->type, from + step * (ptrdiff_t)row, to, node->row);
+	}
+}
+
+static enum ym_status param_shape(const struct ym_node *nodes, struct ym_node *node,
+                                  struct ym_error *error) {
+	static const char *const known[] = {"zeros",  "ones",    "constant",
+	                                    "normal", "glorot", "kaiming"};
+	const char *kind = ym_node_text(node, "init", "zeros");
+	(void)nodes;
+	node->wants_gradient = true;
+	for (size_t which = 0; which < sizeof known / sizeof known[0]; which++)
+		if (strcmp(kind, known[which]) == 0)
+			return read_leaf(node, 0, error);
+	return ym_fail(error, YM_ARGUMENT,
+	               "init is '%.40s', expected zeros, ones, constant, normal, glorot or "
+	               "kaiming",
+	               kind);
+}
+
+static enum ym_status const_shape(const struct ym_node *nodes, struct ym_node *node,
+                                  struct ym_error *error) {
+	(void)nodes;
+	return read_leaf(node, 0, error);
+}
+
+const struct ym_operator ym_leaf_operators[] = {
+	{"input", "name shape gradient", 0, 0, input_shape, input_forward, NULL, NULL, 0},
+	{"param", "name shape init value", 0, 0, param_shape, NULL, NULL, NULL, 0},
+	{"const", "name shape", 0, 0, const_shape, NULL, NULL, NULL, 0},
+	{0},
+};

@@ -1,0 +1,201 @@
+/*
+** Products of matrices.
+**   linear (x, w, b)   x (batch, ..., in) times w (in, out), plus b (out) if given
+**   matmul (a, b)   matrices in the last two axes, option transpose_a, transpose_b;
+**     the axes before are alike, or one operand is a single matrix that is not batched
+*/
+#include <string.h>
+
+#include "blas.h"
+#include "op.h"
+
+static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *node,
+                                   struct ym_error *error) {
+	const struct ym_node *x = ym_node_input(nodes, node, 0);
+	const struct ym_node *w = ym_node_input(nodes, node, 1);
+	const struct ym_node *b = node->input_count > 2 ? ym_node_input(nodes, node, 2) : NULL;
+	char text[3][96];
+	if (!x->batched || x->rank < 2 || w->batched || w->rank != 2 ||
+	    w->shape[0] != x->shape[x->rank - 1])
+		return ym_fail(error, YM_ARGUMENT,
+		               "shapes %s and %s do not go together: expected (batch, ..., in) "
+		               "and (in, out)",
+		               ym_node_describe(x, text[0]), ym_node_describe(w, text[1]));
+	if (b != NULL && (b->batched || b->rank != 1 || b->shape[0] != w->shape[1]))
+		return ym_fail(error, YM_ARGUMENT, "the bias is %s, expected (%zu)",
+		               ym_node_describe(b, text[2]), w->shape[1]);
+	ym_shape_same(nodes, node, error);
+	node->shape[node->rank - 1] = w->shape[1];
+	return YM_OK;
+}
+
+/* Sizes of a linear node for a job: lines of x, and what each maps to. */
+struct linear {
+	size_t lines, in, out;
+};
+
+static struct linear linear_size(const struct ym_job *job, const struct ym_node *node) {
+	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
+	struct linear size = {.in = w->shape[0], .out = w->shape[1]};
+	size.lines = job->rows * (node->row / size.out);
+	return size;
+}
+
+static void linear_forward(const struct ym_job *job, const struct ym_node *node) {
+	struct linear size = linear_size(job, node);
+	const float *b = node->input_count > 2 ? ym_input_value(job, node, 2) : NULL;
+	float *y = ym_job_value(job, node);
+	struct ym_matrix x = {ym_input_value(job, node, 0), size.in, false};
+	struct ym_matrix w = {ym_input_value(job, node, 1), size.out, false};
+	for (size_t line = 0; b != NULL && line < size.lines; line++)
+		memcpy(y + line * size.out, b, size.out * sizeof *y);
+	ym_multiply(size.lines, size.out, size.in, x, w, b != NULL ? 1 : 0, y, size.out);
+}
+
+static void linear_backward(const struct ym_job *job, const struct ym_node *node) {
+	struct linear size = linear_size(job, node);
+	struct ym_matrix dy = {ym_job_gradient(job, node), size.out, false};
+	struct ym_matrix w = {ym_input_value(job, node, 1), size.out, true};
+	float *dx = ym_input_gradient(job, node, 0);
+	if (dx != NULL)
+		ym_multiply(size.lines, size.in, size.out, dy, w, 1, dx, size.in);
+}
+
+/* db[column] += sum of that column of dy (lines, out), for count columns. */
+static void sum_columns(size_t lines, size_t out, const float *dy, size_t count,
+                        float *db) {
+	enum { WIDTH = 64 };
+	for (size_t start = 0; start < count; start += WIDTH) {
+		size_t width = count - start < WIDTH ? count - start : WIDTH;
+		double sum[WIDTH] = {0};
+		for (size_t line = 0; line < lines; line++)
+			for (size_t at = 0; at < width; at++)
+				sum[at] += (double)dy[line * out + start + at];
+		for (size_t at = 0; at < width; at++)
+			db[start + at] += (float)sum[at];
+	}
+}
+
+static void linear_backward_shared(const struct ym_job *job, const struct ym_node *node,
+                                   int input, size_t first, size_t count,
+                                   float *gradient) {
+	struct linear size = linear_size(job, node);
+	const float *dy = ym_job_gradient(job, node);
+	struct ym_matrix x = {ym_input_value(job, node, 0) + first, size.in, true};
+	struct ym_matrix above = {dy, size.out, false};
+	if (input == 1)
+		ym_multiply(count, size.out, size.lines, x, above, 1, gradient, size.out);
+	else
+		sum_columns(size.lines, size.out, dy + first, count, gradient);
+}
+
+/* Of one operand: rows and columns as used, and how far apart its matrices are. */
+struct product {
+	size_t rows, inner, columns, matrices; /* matrices: in a row of the result */
+	size_t step[2];
+	bool transposed[2];
+};
+
+static enum ym_status matmul_shape(const struct ym_node *nodes, struct ym_node *node,
+                                   struct ym_error *error) {
+	const struct ym_node *side[2] = {ym_node_input(nodes, node, 0),
+	                                 ym_node_input(nodes, node, 1)};
+	const struct ym_node *longer = side[0]->rank >= side[1]->rank ? side[0] : side[1];
+	struct product *plan = ym_node_plan(node, sizeof *plan, error);
+	size_t size[2][2]; /* rows and columns as used */
+	bool fits = true;
+	char text[2][96];
+	if (plan == NULL)
+		return YM_MEMORY;
+	plan->transposed[0] = ym_node_number(node, "transpose_a", 0) != 0;
+	plan->transposed[1] = ym_node_number(node, "transpose_b", 0) != 0;
+	for (int which = 0; which < 2; which++) {
+		const struct ym_node *a = side[which];
+		bool alone = a->rank == 2 && !a->batched;
+		fits = fits && a->rank >= (a->batched ? 3 : 2) &&
+		       (alone || (a->rank == longer->rank && a->batched == longer->batched));
+		for (int axis = 0; fits && !alone && axis < a->rank - 2; axis++)
+			fits = a->shape[axis] == longer->shape[axis];
+		for (int axis = 0; fits && axis < 2; axis++)
+			size[which][plan->transposed[which] ? 1 - axis : axis] =
+				a->shape[a->rank - 2 + axis];
+		plan->step[which] = alone || !fits ? 0 : size[which][0] * size[which][1];
+	}
+	if (!fits || size[0][1] != size[1][0])
+		return ym_fail(error, YM_ARGUMENT, "shapes %s and %s do not go together",
+		               ym_node_describe(side[0], text[0]),
+		               ym_node_describe(side[1], text[1]));
+	node->batched = longer->batched;
+	node->rank = longer->rank;
+	memcpy(node->shape, longer->shape, sizeof node->shape);
+	node->shape[node->rank - 2] = plan->rows = size[0][0];
+	node->shape[node->rank - 1] = plan->columns = size[1][1];
+	plan->inner = size[0][1];
+	plan->matrices = 1;
+	for (int axis = 0; axis < node->rank - 2; axis++)
+		plan->matrices *= node->shape[axis];
+	return YM_OK;
+}
+
+/* Matrix number `which` of an operand; turned: as its transpose. */
+static struct ym_matrix operand(const struct product *plan, const float *data, int side,
+                                size_t which, bool turned) {
+	size_t columns = side == 0 ? plan->inner : plan->columns;
+	size_t rows = side == 0 ? plan->rows : plan->inner;
+	return (struct ym_matrix){
+		.data = data + which * plan->step[side],
+		.stride = plan->transposed[side] ? rows : columns,
+		.transposed = plan->transposed[side] != turned,
+	};
+}
+
+static void matmul_forward(const struct ym_job *job, const struct ym_node *node) {
+	const struct product *plan = node->plan;
+	const float *a = ym_input_value(job, node, 0), *b = ym_input_value(job, node, 1);
+	float *y = ym_job_value(job, node);
+	size_t size = plan->rows * plan->columns;
+	size_t count = plan->matrices * ym_job_rows(job, node);
+	for (size_t which = 0; which < count; which++)
+		ym_multiply(plan->rows, plan->columns, plan->inner,
+		            operand(plan, a, 0, which, false), operand(plan, b, 1, which, false),
+		            0, y + which * size, plan->columns);
+}
+
+/* With y = a b: da = dy b', db = a' dy; of an operand stored transposed, the transpose
+** of that. */
+static void matmul_backward(const struct ym_job *job, const struct ym_node *node) {
+	const struct product *plan = node->plan;
+	const float *a = ym_input_value(job, node, 0), *b = ym_input_value(job, node, 1);
+	const float *dy = ym_job_gradient(job, node);
+	float *da = ym_input_gradient(job, node, 0), *db = ym_input_gradient(job, node, 1);
+	size_t size = plan->rows * plan->columns;
+	size_t count = plan->matrices * ym_job_rows(job, node);
+	for (size_t which = 0; which < count; which++) {
+		struct ym_matrix above = {dy + which * size, plan->columns, false};
+		struct ym_matrix turned = {dy + which * size, plan->columns, true};
+		if (da != NULL && !plan->transposed[0])
+			ym_multiply(plan->rows, plan->inner, plan->columns, above,
+			            operand(plan, b, 1, which, true), 1, da + which * plan->step[0],
+			            plan->inner);
+		else if (da != NULL)
+			ym_multiply(plan->inner, plan->rows, plan->columns,
+			            operand(plan, b, 1, which, false), turned, 1,
+			            da + which * plan->step[0], plan->rows);
+		if (db != NULL && !plan->transposed[1])
+			ym_multiply(plan->inner, plan->columns, plan->rows,
+			            operand(plan, a, 0, which, true), above, 1,
+			            db + which * plan->step[1], plan->columns);
+		else if (db != NULL)
+			ym_multiply(plan->columns, plan->inner, plan->rows, turned,
+			            operand(plan, a, 0, which, false), 1,
+			            db + which * plan->step[1], plan->inner);
+	}
+}
+
+const struct ym_operator ym_linear_operators[] = {
+	{"linear", "", 2, 3, linear_shape, linear_forward, linear_backward,
+     linear_backward_shared, 1},
+	{"matmul", "transpose_a transpose_b", 2, 2, matmul_shape, matmul_forward,
+     matmul_backward, NULL, 0},
+	{0},
+};

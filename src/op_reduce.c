@@ -1,0 +1,165 @@
+/*
+** Along an axis: sum and mean {axis, keep}, over all of a row where axis is missing;
+** softmax and log_softmax along the last axis.
+*/
+#include <math.h>
+
+#include "op.h"
+
+static enum ym_status reduce_shape(const struct ym_node *nodes, struct ym_node *node,
+                                   struct ym_error *error) {
+	const struct ym_node *input = ym_node_input(nodes, node, 0);
+	struct ym_walk *walk = ym_node_plan(node, sizeof *walk, error);
+	bool keep = ym_node_number(node, "keep", 0) != 0;
+	size_t axis;
+	enum ym_status status;
+	if (walk == NULL)
+		return YM_MEMORY;
+	ym_shape_same(nodes, node, error);
+	if (ym_node_attribute(node, "axis") == NULL) {
+		*walk = (struct ym_walk){.outer = 1, .size = input->row, .inner = 1};
+		for (int at = 0; at < node->rank; at++)
+			node->shape[at] = 1;
+		if (!keep)
+			node->rank = node->batched ? 1 : 0;
+		return YM_OK;
+	}
+	status = ym_node_axis(node, input, &axis, error);
+	if (status != YM_OK)
+		return status;
+	*walk = ym_node_walk(input, axis);
+	node->shape[axis] = 1;
+	if (keep)
+		return YM_OK;
+	for (size_t at = axis; at + 1 < (size_t)node->rank; at++)
+		node->shape[at] = node->shape[at + 1];
+	node->rank--;
+	return YM_OK;
+}
+
+static void reduce_forward(const struct ym_job *job, const struct ym_node *node,
+                           double factor) {
+	const struct ym_walk *walk = node->plan;
+	const float *x = ym_input_value(job, node, 0);
+	float *y = ym_job_value(job, node);
+	size_t outer = walk->outer * ym_job_rows(job, node);
+	for (size_t line = 0; line < outer; line++, x += walk->size * walk->inner)
+		for (size_t at = 0; at < walk->inner; at++) {
+			double sum = 0;
+			for (size_t step = 0; step < walk->size; step++)
+				sum += (double)x[step * walk->inner + at];
+			*y++ = (float)(sum * factor);
+		}
+}
+
+static void reduce_backward(const struct ym_job *job, const struct ym_node *node,
+                            double factor) {
+	const struct ym_walk *walk = node->plan;
+	const float *dy = ym_job_gradient(job, node);
+	float *dx = ym_input_gradient(job, node, 0);
+	size_t outer = walk->outer * ym_job_rows(job, node);
+	for (size_t line = 0; line < outer; line++, dy += walk->inner)
+		for (size_t step = 0; step < walk->size; step++)
+			for (size_t at = 0; at < walk->inner; at++)
+				*dx++ += dy[at] * (float)factor;
+}
+
+static void sum_forward(const struct ym_job *job, const struct ym_node *node) {
+	reduce_forward(job, node, 1);
+}
+
+static void sum_backward(const struct ym_job *job, const struct ym_node *node) {
+	reduce_backward(job, node, 1);
+}
+
+static double one_over_size(const struct ym_node *node) {
+	const struct ym_walk *walk = node->plan;
+	return 1 / (double)walk->size;
+}
+
+static void mean_forward(const struct ym_job *job, const struct ym_node *node) {
+	reduce_forward(job, node, one_over_size(node));
+}
+
+static void mean_backward(const struct ym_job *job, const struct ym_node *node) {
+	reduce_backward(job, node, one_over_size(node));
+}
+
+static enum ym_status softmax_shape(const struct ym_node *nodes, struct ym_node *node,
+                                    struct ym_error *error) {
+	ym_shape_same(nodes, node, error);
+	if (node->rank < (node->batched ? 2 : 1))
+		return ym_fail(error, YM_ARGUMENT, "has no axis to work on");
+	return YM_OK;
+}
+
+static size_t last_axis(const struct ym_node *node) {
+	return node->shape[node->rank - 1];
+}
+
+/* log(sum(exp(x))) over n elements, safe from overflow. */
+static double log_sum(const float *x, size_t n) {
+	double sum = 0;
+	float top = x[0];
+	for (size_t at = 1; at < n; at++)
+		top = x[at] > top ? x[at] : top;
+	for (size_t at = 0; at < n; at++)
+		sum += (double)expf(x[at] - top);
+	return (double)top + log(sum);
+}
+
+static void log_softmax_forward(const struct ym_job *job, const struct ym_node *node) {
+	const float *x = ym_input_value(job, node, 0);
+	float *y = ym_job_value(job, node);
+	size_t n = last_axis(node), count = ym_job_count(job, node);
+	for (size_t line = 0; line < count; line += n) {
+		double base = log_sum(x + line, n);
+		for (size_t at = line; at < line + n; at++)
+			y[at] = (float)((double)x[at] - base);
+	}
+}
+
+/* dx = dy - e^y sum(dy) */
+static void log_softmax_backward(const struct ym_job *job, const struct ym_node *node) {
+	const float *y = ym_job_value(job, node), *dy = ym_job_gradient(job, node);
+	float *dx = ym_input_gradient(job, node, 0);
+	size_t n = last_axis(node), count = ym_job_count(job, node);
+	for (size_t line = 0; line < count; line += n) {
+		double sum = 0;
+		for (size_t at = line; at < line + n; at++)
+			sum += (double)dy[at];
+		for (size_t at = line; at < line + n; at++)
+			dx[at] += dy[at] - expf(y[at]) * (float)sum;
+	}
+}
+
+static void softmax_forward(const struct ym_job *job, const struct ym_node *node) {
+	float *y = ym_job_value(job, node);
+	size_t count = ym_job_count(job, node);
+	log_softmax_forward(job, node);
+	for (size_t at = 0; at < count; at++)
+		y[at] = expf(y[at]);
+}
+
+/* dx = y (dy - sum(y dy)) */
+static void softmax_backward(const struct ym_job *job, const struct ym_node *node) {
+	const float *y = ym_job_value(job, node), *dy = ym_job_gradient(job, node);
+	float *dx = ym_input_gradient(job, node, 0);
+	size_t n = last_axis(node), count = ym_job_count(job, node);
+	for (size_t line = 0; line < count; line += n) {
+		double sum = 0;
+		for (size_t at = line; at < line + n; at++)
+			sum += (double)y[at] * (double)dy[at];
+		for (size_t at = line; at < line + n; at++)
+			dx[at] += y[at] * (dy[at] - (float)sum);
+	}
+}
+
+const struct ym_operator ym_reduce_operators[] = {
+	{"sum", "axis keep", 1, 1, reduce_shape, sum_forward, sum_backward, NULL, 0},
+	{"mean", "axis keep", 1, 1, reduce_shape, mean_forward, mean_backward, NULL, 0},
+	{"softmax", "", 1, 1, softmax_shape, softmax_forward, softmax_backward, NULL, 0},
+	{"log_softmax", "", 1, 1, softmax_shape, log_softmax_forward, log_softmax_backward,
+     NULL, 0},
+	{0},
+};

@@ -1,0 +1,164 @@
+/*
+** Moving elements: reshape {shape}, slice {axis, first, last}, concat {axis}. Axes
+** count from 1, and axis 1 of a batched node is the batch, which stays whole.
+*/
+#include <string.h>
+
+#include "op.h"
+
+static enum ym_status reshape_shape(const struct ym_node *nodes, struct ym_node *node,
+                                    struct ym_error *error) {
+	const struct ym_node *input = ym_node_input(nodes, node, 0);
+	enum ym_status status;
+	size_t count;
+	char text[2][96];
+	node->batched = node->view = input->batched;
+	status = ym_node_read_shape(node, node->batched ? 1 : 0, error);
+	if (status != YM_OK)
+		return status;
+	if (!ym_shape_count(node->rank, node->shape, &count) || count != input->row)
+		return ym_fail(error, YM_ARGUMENT, "shapes %s and %s have different sizes",
+		               ym_node_describe(input, text[0]), ym_node_describe(node, text[1]));
+	return YM_OK;
+}
+
+/* Only what is not batched comes here; the rest are views. */
+static void reshape_forward(const struct ym_job *job, const struct ym_node *node) {
+	memcpy(node->value, ym_input_value(job, node, 0), node->row * sizeof(float));
+}
+
+static void reshape_backward(const struct ym_job *job, const struct ym_node *node) {
+	const float *dy = ym_job_gradient(job, node);
+	float *dx = ym_input_gradient(job, node, 0);
+	for (size_t at = 0; at < node->row; at++)
+		dx[at] += dy[at];
+}
+
+/* What slice and concat share: block elements of each outer step, `stride` apart in
+** the larger node, starting at skip. */
+struct cut {
+	size_t outer, block, stride, skip;
+};
+
+static void copy_cut(const struct cut *cut, size_t rows, float *part, float *whole,
+                     bool into_whole) {
+	whole += cut->skip;
+	for (size_t at = 0; at < rows * cut->outer; at++) {
+		memcpy(into_whole ? whole : part, into_whole ? part : whole,
+		       cut->block * sizeof *part);
+		part += cut->block;
+		whole += cut->stride;
+	}
+}
+
+/* Adds the gradient of one side to that of the other. */
+static void add_cut(const struct cut *cut, size_t rows, float *part, float *whole,
+                    bool into_whole) {
+	whole += cut->skip;
+	for (size_t at = 0; at < rows * cut->outer; at++) {
+		float *to = into_whole ? whole : part;
+		const float *from = into_whole ? part : whole;
+		for (size_t element = 0; element < cut->block; element++)
+			to[element] += from[element];
+		part += cut->block;
+		whole += cut->stride;
+	}
+}
+
+static enum ym_status slice_shape(const struct ym_node *nodes, struct ym_node *node,
+                                  struct ym_error *error) {
+	const struct ym_node *input = ym_node_input(nodes, node, 0);
+	struct cut *cut = ym_node_plan(node, sizeof *cut, error);
+	enum ym_status status = cut == NULL ? YM_MEMORY : YM_OK;
+	size_t axis = 0, first = 1, last = 1;
+	struct ym_walk walk;
+	if (status == YM_OK)
+		status = ym_node_axis(node, input, &axis, error);
+	if (status == YM_OK)
+		status = ym_node_integer(node, "first", true, 1, input->shape[axis], &first,
+		                         error);
+	if (status == YM_OK)
+		status = ym_node_integer(node, "last", true, first, input->shape[axis], &last,
+		                         error);
+	if (status != YM_OK)
+		return status;
+	walk = ym_node_walk(input, axis);
+	ym_shape_same(nodes, node, error);
+	node->shape[axis] = last - first + 1;
+	cut->outer = walk.outer;
+	cut->block = node->shape[axis] * walk.inner;
+	cut->stride = walk.size * walk.inner;
+	cut->skip = (first - 1) * walk.inner;
+	return YM_OK;
+}
+
+static void slice_forward(const struct ym_job *job, const struct ym_node *node) {
+	copy_cut(node->plan, ym_job_rows(job, node), ym_job_value(job, node),
+	         ym_job_value(job, ym_node_input(job->nodes, node, 0)), false);
+}
+
+static void slice_backward(const struct ym_job *job, const struct ym_node *node) {
+	add_cut(node->plan, ym_job_rows(job, node), ym_job_gradient(job, node),
+	        ym_input_gradient(job, node, 0), true);
+}
+
+static enum ym_status concat_shape(const struct ym_node *nodes, struct ym_node *node,
+                                   struct ym_error *error) {
+	const struct ym_node *input = ym_node_input(nodes, node, 0);
+	size_t count = (size_t)node->input_count, axis = 0, size = 0, skip = 0;
+	struct cut *cuts = ym_node_plan(node, count * sizeof *cuts, error);
+	enum ym_status status =
+		cuts == NULL ? YM_MEMORY : ym_node_axis(node, input, &axis, error);
+	char text[2][96];
+	if (status != YM_OK)
+		return status;
+	for (size_t which = 0; which < count; which++) {
+		const struct ym_node *other = ym_node_input(nodes, node, (int)which);
+		bool same = other->rank == input->rank && other->batched == input->batched;
+		for (size_t at = 0; same && at < (size_t)input->rank; at++)
+			same = at == axis || other->shape[at] == input->shape[at];
+		if (!same)
+			return ym_fail(error, YM_ARGUMENT, "shapes %s and %s do not go together",
+			               ym_node_describe(input, text[0]),
+			               ym_node_describe(other, text[1]));
+		size += other->shape[axis];
+	}
+	ym_shape_same(nodes, node, error);
+	node->shape[axis] = size;
+	for (size_t which = 0; which < count; which++) {
+		const struct ym_node *other = ym_node_input(nodes, node, (int)which);
+		struct ym_walk walk = ym_node_walk(other, axis);
+		cuts[which].outer = walk.outer;
+		cuts[which].block = walk.size * walk.inner;
+		cuts[which].stride = size * walk.inner;
+		cuts[which].skip = skip;
+		skip += cuts[which].block;
+	}
+	return YM_OK;
+}
+
+static void concat_forward(const struct ym_job *job, const struct ym_node *node) {
+	const struct cut *cuts = node->plan;
+	for (int input = 0; input < node->input_count; input++)
+		copy_cut(&cuts[input], ym_job_rows(job, node),
+		         ym_job_value(job, ym_node_input(job->nodes, node, input)),
+		         ym_job_value(job, node), true);
+}
+
+static void concat_backward(const struct ym_job *job, const struct ym_node *node) {
+	const struct cut *cuts = node->plan;
+	for (int input = 0; input < node->input_count; input++) {
+		float *dx = ym_input_gradient(job, node, input);
+		if (dx != NULL)
+			add_cut(&cuts[input], ym_job_rows(job, node), dx, ym_job_gradient(job, node),
+			        false);
+	}
+}
+
+const struct ym_operator ym_shape_operators[] = {
+	{"reshape", "shape", 1, 1, reshape_shape, reshape_forward, reshape_backward, NULL, 0},
+	{"slice", "axis first last", 1, 1, slice_shape, slice_forward, slice_backward, NULL,
+     0},
+	{"concat", "axis", 1, -1, concat_shape, concat_forward, concat_backward, NULL, 0},
+	{0},
+};

@@ -1,0 +1,31 @@
+/*
+** Files that appear whole or not at all: written under a temporary name in the folder
+** of their target, then renamed over it.
+*/
+#ifndef REPLACE_H
+#define REPLACE_H
+
+#include "ym.h"
+
+struct ym_replacement {
+	const char *path; /* the target: the caller's string, which must stay */
+	char *temporary;
+	int descriptor;   /* open for reading and writing */
+};
+
+/* Makes the temporary file. YM_IO when the folder does not allow it, or the target
+** exists and is no regular file. */
+enum ym_status ym_replacement_begin(struct ym_replacement *replacement, const char *path,
+                                    struct ym_error *error);
+
+/* Closes and renames it; on failure it is gone and the target as it was. */
+enum ym_status ym_replacement_commit(struct ym_replacement *replacement,
+                                     struct ym_error *error);
+
+/* Closes and removes it. */
+void ym_replacement_abandon(struct ym_replacement *replacement);
+
+/* YM_IO, or YM_MEMORY for ENOMEM: "path: " and what the error number means. */
+enum ym_status ym_fail_system(struct ym_error *error, const char *path, int number);
+
+#endif
