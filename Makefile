@@ -13,27 +13,33 @@ LUADIR = $(PREFIX)/share/lua/5.4
 LIBDIR = $(PREFIX)/lib/lua/5.4
 BINDIR = $(PREFIX)/bin
 
-# Debian's names for what is needed to build and run, to test and to lint.
+# Debian's names for what is needed to build and run, to test, to lint and to compare.
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
-  libsamplerate0-dev libfftw3-dev libopenblas-serial-dev zlib1g-dev lua-argparse \
+  libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
 TEST_PACKAGES = lua-busted binutils
 LINT_PACKAGES = lua-check clang-format cppcheck
+BENCH_PACKAGES = libgme-dev
 
 CFLAGS = -O2 -g
 STRICT = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden \
   -Wall -Wextra -pedantic -Wshadow -Wconversion -Wno-sign-conversion \
   -Wdouble-promotion -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith \
   -Wmissing-prototypes -Wstrict-prototypes -Wvla
-# OpenBLAS without threads of its own, where Debian keeps it; otherwise the plain one.
-BLAS_PATH := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/openblas-serial
+# The OpenMP build of OpenBLAS, where Debian keeps it: it starts no thread unless asked,
+# and unlike the serial build it may be called from several threads at once (arithmetic.h).
+# Otherwise the plain one.
+BLAS_PATH := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/openblas-openmp
 BLAS = PKG_CONFIG_PATH="$(BLAS_PATH)/pkgconfig:$$PKG_CONFIG_PATH" pkg-config
 LUA_FLAGS = $(or $(LUA_INCDIR:%=-I%),$(shell pkg-config --cflags lua5.4 2>/dev/null))
 CORE_FLAGS := $(shell pkg-config --cflags sndfile samplerate fftw3f zlib 2>/dev/null) \
   $(shell $(BLAS) --cflags openblas 2>/dev/null)
+# nodelete: FFTW keeps its planner and its lock for the process, so a closed Lua state must
+# not unload it.
 CORE_LIBS := $(shell pkg-config --libs sndfile samplerate fftw3f zlib 2>/dev/null) \
   -lfftw3f_threads $(shell $(BLAS) --libs openblas 2>/dev/null) \
-  -Wl,-rpath,$(shell $(BLAS) --variable=libdir openblas 2>/dev/null) -lpthread -lm
+  -Wl,-rpath,$(shell $(BLAS) --variable=libdir openblas 2>/dev/null) -lgomp -lpthread -lm \
+  -Wl,-z,nodelete
 
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=.build/%.o)
@@ -49,26 +55,35 @@ AGAIN = @$(MAKE) --no-print-directory
 build: lua/ym2612ml/core.so
 
 lua/ym2612ml/core.so: $(OBJECTS)
-	$(CC) $(CFLAGS) -shared -o $@ $^ $(CORE_LIBS)
+	@echo "link $@"
+	@$(CC) $(CFLAGS) -shared -o $@ $^ $(CORE_LIBS)
 
 .build/asan/ym2612ml/core.so: $(CHECKED)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
+	@echo "link $@"
+	@$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
 
-# The renderer of single patches is one long loop that pays for more unrolling.
+# The renderer of single patches is one long loop that pays for more unrolling, and the
+# operators of networks are many short ones that pay for vectors. These flags let loops
+# with choices and roots become vectors, and change no result.
 .build/voice.o: KERNEL = -O3
+.build/optim.o .build/convert.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
+  KERNEL = -O3 -fno-trapping-math -fno-math-errno
 
 .build/%.o: src/%.c Makefile
 	@mkdir -p .build
-	$(COMPILE) $(CFLAGS) $(KERNEL)
+	@echo "compile $<"
+	@$(COMPILE) $(CFLAGS) $(KERNEL)
 
 .build/asan/%.o: src/%.c Makefile
 	@mkdir -p .build/asan
-	$(COMPILE) $(SANITIZE)
+	@echo "compile $< with sanitizers"
+	@$(COMPILE) $(SANITIZE)
 
 .build/host: examples/embed/host.c Makefile
 	@mkdir -p .build
-	$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	@echo "compile $<"
+	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
 
 # Installs with apt what dpkg does not know as installed, and says so.
@@ -105,9 +120,11 @@ match: set-up
 test: set-up
 	$(call set_up,$(TEST_PACKAGES))
 	$(AGAIN) -j "$$(nproc)" build
-	$(AGAIN) specs examples embed
+	$(AGAIN) specs
+	$(AGAIN) examples
+	$(AGAIN) embed
 
-specs:
+specs: build .build/host
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -121,14 +138,16 @@ embed: build .build/host
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
-	env -u LUA_PATH -u LUA_CPATH luacheck -q .
-	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c
+	@status=0; \
+	env -u LUA_PATH -u LUA_CPATH luacheck -q . || status=1; \
+	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c spec/bench/*.c || status=1; \
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr \
-	  --enable=warning,performance,portability --suppress=missingIncludeSystem src
+	  --enable=warning,performance,portability --suppress=missingIncludeSystem src || status=1; \
+	exit $$status
 
 format:
 	$(call set_up,$(LINT_PACKAGES))
-	clang-format -i src/*.[ch] examples/embed/host.c
+	clang-format -i src/*.[ch] examples/embed/host.c spec/bench/*.c
 
 # The specs tagged c against a core with the address and undefined-behaviour sanitizers.
 asan: set-up
@@ -137,21 +156,32 @@ asan: set-up
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
 
-bench: build
-	$(HERE) $(LUA) spec/bench.lua
+# The libgme that Debian ships is the reference of the speed of rendering.
+bench: set-up
+	$(call set_up,$(BENCH_PACKAGES))
+	$(AGAIN) build .build/libgme
+	$(HERE) $(LUA) spec/bench.lua .build/libgme
+
+.build/libgme: spec/bench/libgme.c
+	@mkdir -p .build
+	@echo "compile $<"
+	@$(CC) $(CFLAGS) -o $@ $< -lgme
 
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
 
+# From the shipped statistics of real patches, or from PATCHES=folder or table.
 models: build
-	$(YM2612ML) train -o models
+	$(YM2612ML) train -o models --work .build/models \
+	  $(if $(PATCHES),--patches "$(PATCHES)")
 
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
-	cd lua && find types ym2612ml -name '*.lua' -exec \
+	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
-	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models"
+	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"
+	install -m 644 lua/types/ym2612ml.lua "$(DESTDIR)$(LUADIR)/ym2612ml/types"
 	install -m 644 models/* "$(DESTDIR)$(LUADIR)/ym2612ml/models"
 	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
 

@@ -118,7 +118,8 @@ describe("chip #c", function()
     local chip = ym.chip.new()
     assert.has_error(function() ym.chip.new { chip = "ym2151" } end,
       "bad argument #1 to 'new' (option 'chip' is ym2151, expected 'ym2612', 'ym3438', 'clean')")
-    assert.has_error(function() ym.chip.new { model = "ym2612" } end, "bad argument #1 to 'new' (unknown option 'model')")
+    assert.has_error(function() ym.chip.new { model = "ym2612" } end,
+      "bad argument #1 to 'new' (unknown option 'model')")
     assert.has_error(function() chip:write(2, 0x30, 0) end)
     assert.has_error(function() chip:write(0, 256, 0) end)
     assert.has_error(function() chip:write(0, 0x30, -1) end)

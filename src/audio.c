@@ -12,9 +12,9 @@
 #include "replace.h"
 
 enum { BLOCK = 4096 /* frames read or written at once */, CLIPPED_RUN = 3 };
-#define LONGEST ((size_t)1 << 28) /* frames */
-#define LARGEST 1e15f             /* powers of larger samples would overflow */
-#define SILENT_SPAN 1e-7f         /* between the largest and smallest sample: -140 dB */
+#define LONGEST     ((size_t)1 << 28) /* frames */
+#define LARGEST     1e15f             /* powers of larger samples would overflow */
+#define SILENT_SPAN 1e-7f /* between the largest and smallest sample: -140 dB */
 
 const char *const ym_audio_format_names[] = {"wav", "flac", NULL};
 
@@ -38,7 +38,8 @@ static enum ym_status open_sound(const char *path, int *descriptor, SNDFILE **fi
 	memset(info, 0, sizeof *info);
 	*file = sf_open_fd(*descriptor, SFM_READ, info, SF_FALSE);
 	if (*file == NULL)
-		return ym_fail(error, YM_FORMAT, "%s: is not a sound file of a known format", path);
+		return ym_fail(error, YM_FORMAT, "%s: is not a sound file of a known format",
+		               path);
 	if (info->samplerate < YM_AUDIO_LOWEST || info->samplerate > YM_AUDIO_HIGHEST)
 		return ym_fail(error, YM_FORMAT, "%s: rate is %d Hz, expected %g..%g", path,
 		               info->samplerate, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
@@ -59,7 +60,7 @@ struct reader {
 	float *block; /* BLOCK interleaved frames */
 	int *run;     /* of each channel: samples at full scale so far, with their sign */
 	float full_scale;
-	size_t room;  /* of sound->samples */
+	size_t room; /* of sound->samples */
 	float lowest, highest;
 };
 
@@ -109,17 +110,20 @@ static bool make_room(struct reader *reader, struct ym_sound *sound) {
 	return true;
 }
 
-static enum ym_status read_frames(const char *path, SNDFILE *file, struct reader *reader,
-                                  struct ym_sound *sound, struct ym_error *error) {
+static enum ym_status read_frames(const char *path, SNDFILE *file,
+                                  struct reader *reader, struct ym_sound *sound,
+                                  struct ym_error *error) {
 	sf_count_t frames;
 	do {
 		if (!make_room(reader, sound))
 			return ym_no_memory(error);
 		frames = sf_readf_float(file, reader->block, BLOCK);
 		if (frames < 0 || sf_error(file) != SF_ERR_NO_ERROR)
-			return ym_fail(error, YM_FORMAT, "%s: is damaged (%s)", path, sf_strerror(file));
+			return ym_fail(error, YM_FORMAT, "%s: is damaged (%s)", path,
+			               sf_strerror(file));
 		if (!mix_block(reader, sound, (size_t)frames))
-			return ym_fail(error, YM_INPUT, "%s: holds values that are not numbers", path);
+			return ym_fail(error, YM_INPUT, "%s: holds values that are not numbers",
+			               path);
 		if (sound->count > LONGEST)
 			return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,
 			               (double)LONGEST / sound->rate);
@@ -171,13 +175,14 @@ enum ym_status ym_audio_check(const float *samples, size_t count,
                               struct ym_error *error) {
 	for (size_t i = 0; i < count; i++)
 		if (!(fabsf(samples[i]) <= LARGEST))
-			return ym_fail(error, YM_INPUT, "sample %zu is %g, expected a number in +-%g",
-			               i + 1, (double)samples[i], (double)LARGEST);
+			return ym_fail(error, YM_INPUT,
+			               "sample %zu is %g, expected a number in +-%g", i + 1,
+			               (double)samples[i], (double)LARGEST);
 	return YM_OK;
 }
 
 /* Writes samples as integers of bits bits, which libsndfile takes at the top of 32. A
-** sample is value / 2^(bits - 1), as on reading: what was read is written back equal. */
+** sample is value / 2^(bits - 1), as on reading, so what was read is written equal. */
 static bool write_integers(SNDFILE *file, const float *samples, size_t count,
                            int channels, int bits) {
 	const double scale = ldexp(1, bits - 1);
@@ -204,8 +209,8 @@ static enum ym_status write_sound(int descriptor, const char *path, SF_INFO *inf
 	SNDFILE *file = sf_open_fd(descriptor, SFM_WRITE, info, SF_FALSE);
 	bool written;
 	if (file == NULL)
-		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz", path,
-		               bits, info->samplerate);
+		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz",
+		               path, bits, info->samplerate);
 	if (bits == 32)
 		written = sf_write_float(file, samples, (sf_count_t)count) == (sf_count_t)count;
 	else
@@ -234,7 +239,8 @@ enum ym_status ym_audio_write(const char *path, const float *samples, size_t fra
 	status = ym_replacement_begin(&replacement, path, error);
 	if (status != YM_OK)
 		return status;
-	status = write_sound(replacement.descriptor, path, &info, samples, count, bits, error);
+	status = write_sound(replacement.descriptor, path, &info, samples, count, bits,
+	                     error);
 	if (status == YM_OK)
 		return ym_replacement_commit(&replacement, error);
 	ym_replacement_abandon(&replacement);
@@ -256,9 +262,14 @@ enum ym_status ym_audio_resample(const float *samples, size_t count, double from
 	int failure;
 	if (status != YM_OK)
 		return status;
+	if (from == to) { /* where libsamplerate would still filter */
+		memcpy(out, samples, count * sizeof *out);
+		return YM_OK;
+	}
 	if (!src_is_valid_ratio(data.src_ratio))
 		return ym_fail(error, YM_ARGUMENT,
-		               "from %g to %g Hz is not a ratio between 1/256 and 256", from, to);
+		               "from %g to %g Hz is not a ratio between 1/256 and 256", from,
+		               to);
 	memset(out, 0, (size_t)data.output_frames * sizeof *out);
 	failure = count == 0 ? 0 : src_simple(&data, SRC_SINC_BEST_QUALITY, 1);
 	if (failure != 0)

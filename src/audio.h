@@ -22,7 +22,7 @@ enum ym_audio_format { YM_AUDIO_WAV, YM_AUDIO_FLAC };
 extern const char *const ym_audio_format_names[];
 
 enum { YM_AUDIO_CHANNELS = 64 }; /* the most that are written */
-#define YM_AUDIO_LOWEST 1000.0    /* Hz: rates of files and of resampling */
+#define YM_AUDIO_LOWEST  1000.0  /* Hz: rates of files and of resampling */
 #define YM_AUDIO_HIGHEST 655350.0
 
 /* Reads what libsndfile reads. Failures, with the path first: YM_IO (missing, not a
@@ -50,6 +50,7 @@ enum ym_status ym_audio_resample(const float *samples, size_t count, double from
                                  double to, float *out, struct ym_error *error);
 
 /* YM_INPUT, naming the sample, when one is not a number within +-1e15. */
-enum ym_status ym_audio_check(const float *samples, size_t count, struct ym_error *error);
+enum ym_status ym_audio_check(const float *samples, size_t count,
+                              struct ym_error *error);
 
 #endif

@@ -43,10 +43,10 @@ static void extract(const struct job *job, struct worker *worker, size_t i) {
 	size_t count = render(job->batch, worker, i);
 	double rate = job->batch->clock / YM_CLOCKS_PER_SAMPLE;
 	struct ym_error silent;
-	enum ym_status status =
-		ym_features_extract(job->features, worker->features, worker->samples, count,
-	                            ym_note_frequency(note, job->batch->clock),
-	                            (double)note->held / rate, worker->values, &silent);
+	enum ym_status status = ym_features_extract(
+		job->features, worker->features, worker->samples, count,
+		ym_note_frequency(note, job->batch->clock), (double)note->held / rate,
+		worker->values, &silent);
 	job->audible[i] = status == YM_OK;
 	if (status != YM_OK)
 		memset(worker->values, 0, size * sizeof *worker->values);
@@ -127,8 +127,8 @@ static enum ym_status run(struct job *job, struct ym_error *error) {
 enum ym_status ym_batch_features(const struct ym_batch *batch,
                                  const struct ym_features *features, uint16_t *out,
                                  uint8_t *audible, struct ym_error *error) {
-	struct job job = {.batch = batch, .features = features, .out = out,
-	                  .audible = audible};
+	struct job job = {
+		.batch = batch, .features = features, .out = out, .audible = audible};
 	return run(&job, error);
 }
 

@@ -7,7 +7,7 @@
 #define BATCH_H
 
 #include "distance.h"
-#include "features.h"
+#include "feature.h"
 #include "patch.h"
 #include "pool.h"
 #include "voice.h"

@@ -1,6 +1,6 @@
 /*
-** The few BLAS and LAPACK routines in use, row-major, on the serial library: all
-** threads are the pool's. The only file that knows their names.
+** The few BLAS and LAPACK routines in use. Callers stand between ym_arithmetic_begin
+** and ym_arithmetic_end, so that no threads but the pool's are at work.
 */
 #ifndef BLAS_H
 #define BLAS_H
@@ -9,16 +9,14 @@
 
 #include "ym.h"
 
-/* LAPACK's divide-and-conquer eigenvalue solver for symmetric matrices, single
-** precision, under its Fortran name (arguments by address, column-major). */
-void ssyevd_(const char *job, const char *triangle, const int *order, float *matrix,
-             const int *stride, float *values, float *work, const int *work_size,
-             int *integers, const int *integers_size, int *info);
-
-/* The same in double precision. */
-void dsyevd_(const char *job, const char *triangle, const int *order, double *matrix,
-             const int *stride, double *values, double *work, const int *work_size,
-             int *integers, const int *integers_size, int *info);
+/* LAPACK's solver for some eigenvalues of a symmetric matrix, largest last, under its
+** Fortran name: arguments by address, column-major, vectors as columns. */
+void dsyevr_(const char *job, const char *range, const char *triangle, const int *order,
+             double *matrix, const int *stride, const double *low, const double *high,
+             const int *first, const int *last, const double *tolerance, int *found,
+             double *values, double *vectors, const int *vector_stride, int *support,
+             double *work, const int *work_size, int *integers, const int *integer_size,
+             int *info);
 
 /* A dense or strided matrix operand; transposed means it is used as its transpose. */
 struct ym_matrix {

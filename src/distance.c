@@ -6,10 +6,10 @@
 #include "lanes.h"
 #include "spectrum.h"
 
-#define FLOOR 1e-6f    /* of the target's loudest frame: -60 dB */
+#define FLOOR   1e-6f  /* of the target's loudest frame: -60 dB */
 #define SILENCE 1e-20f /* a loudest frame with less power than this is silence */
 
-/* Samples in a frame (the hop is a quarter of it) and mel bands from 20 to 18,000 Hz. */
+/* Samples in a frame (the hop is a quarter of it), mel bands from 20 to 18,000 Hz. */
 static const struct {
 	int size, bands;
 } shapes[YM_DISTANCE_SCALES] = {{512, 40}, {1024, 64}, {2048, 96}};
@@ -43,9 +43,9 @@ struct ym_distance_target {
 struct ym_distance_scratch {
 	float *work, *spectrum; /* for the largest frame */
 	float *row, *target_row;
-	size_t room;      /* samples that what follows is made for */
-	float *samples;   /* the candidate above 20 Hz */
-	float *power;     /* its mel power */
+	size_t room;    /* samples that what follows is made for */
+	float *samples; /* the candidate above 20 Hz */
+	float *power;   /* its mel power */
 	float *frame_sum;
 };
 
@@ -103,9 +103,11 @@ static enum ym_status grow(struct ym_distance_scratch *scratch, size_t count,
 	ym_free(scratch->frame_sum);
 	scratch->samples = ym_alloc(count + 1, sizeof(float));
 	scratch->power = ym_alloc(values, sizeof(float));
-	scratch->frame_sum = ym_alloc(touching_frames(count, shapes[0].size / 4), sizeof(float));
+	scratch->frame_sum = ym_alloc(touching_frames(count, shapes[0].size / 4),
+	                              sizeof(float));
 	scratch->room = 0;
-	if (scratch->samples == NULL || scratch->power == NULL || scratch->frame_sum == NULL)
+	if (scratch->samples == NULL || scratch->power == NULL ||
+	    scratch->frame_sum == NULL)
 		return ym_no_memory(error);
 	scratch->room = count;
 	return YM_OK;
@@ -150,7 +152,8 @@ void ym_distance_scratch_free(struct ym_distance_scratch *scratch) {
 static enum ym_status prepare(struct ym_distance_scratch *scratch, const float *samples,
                               size_t count, struct ym_error *error) {
 	enum ym_status status = grow(scratch, count, error);
-	if (status == YM_OK && !ym_highpass(YM_DISTANCE_RATE, samples, count, scratch->samples))
+	if (status == YM_OK &&
+	    !ym_highpass(YM_DISTANCE_RATE, samples, count, scratch->samples))
 		return ym_fail(error, YM_INPUT,
 		               "the samples hold values that are not numbers or far too large");
 	return status;
@@ -163,11 +166,10 @@ static enum ym_status make_scale(struct scale *scale, int number, double limit,
 	size_t inner = inner_frames(count, size / 4), values;
 	double total = 0;
 	float loudest = 0;
-	enum ym_status status =
-		ym_frames_new(&scale->frames, size, YM_WINDOW_HANN, error);
+	enum ym_status status = ym_frames_new(&scale->frames, size, YM_WINDOW_HANN, error);
 	if (status == YM_OK)
-		status = ym_bank_mel(&scale->bank, YM_DISTANCE_RATE, size, shapes[number].bands, 20,
-		                     18000, limit, error);
+		status = ym_bank_mel(&scale->bank, YM_DISTANCE_RATE, size, shapes[number].bands,
+		                     20, 18000, limit, error);
 	if (status != YM_OK)
 		return status;
 	scale->hop = size / 4;
@@ -285,8 +287,8 @@ static double measure_scale(const struct scale *scale,
 		else
 			target_row = decibel_row(scale, k < theirs ? scale->power + k * row : NULL,
 			                         1 / reference, scratch->target_row);
-		candidate_row = decibel_row(scale, k < ours ? scratch->power + k * row : NULL, factor,
-		                            scratch->row);
+		candidate_row = decibel_row(scale, k < ours ? scratch->power + k * row : NULL,
+		                            factor, scratch->row);
 		sum += (double)row_difference(target_row, candidate_row, row);
 		active++;
 	}

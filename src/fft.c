@@ -32,8 +32,8 @@ enum ym_status ym_fft_new(struct ym_fft **result, int size, struct ym_error *err
 	size_t bins = ym_lanes_padded((size_t)size / 2 + 1);
 	float *work = NULL;
 	if (size < 2 || size > YM_FFT_LARGEST || size % 2 != 0)
-		return ym_fail(error, YM_ARGUMENT, "frame size is %d, expected an even 2..%d", size,
-		               YM_FFT_LARGEST);
+		return ym_fail(error, YM_ARGUMENT, "frame size is %d, expected an even 2..%d",
+		               size, YM_FFT_LARGEST);
 	fft = ym_alloc(1, sizeof *fft);
 	if (fft == NULL)
 		return ym_no_memory(error);

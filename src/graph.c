@@ -10,8 +10,8 @@
 enum { TASK_SIZE = 32768 };
 
 static const struct ym_operator *const tables[] = {
-	ym_leaf_operators,  ym_elementwise_operators, ym_linear_operators,
-	ym_shape_operators, ym_reduce_operators,      ym_loss_operators,
+	ym_leaf_operators,   ym_elementwise_operators, ym_linear_operators,
+	ym_shape_operators,  ym_reduce_operators,      ym_loss_operators,
 	ym_random_operators,
 };
 
@@ -61,9 +61,11 @@ void ym_graph_free(struct ym_graph *graph) {
 /* True when name is one of the words of list. */
 static bool in_list(const char *list, const char *name) {
 	size_t length = strlen(name);
+	if (length == 0)
+		return false;
 	for (const char *at = list; (at = strstr(at, name)) != NULL; at++)
 		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
-			return length > 0;
+			return true;
 	return false;
 }
 
@@ -93,9 +95,9 @@ static enum ym_status copy_settings(struct ym_node *node,
 	if (node->attributes == NULL)
 		return ym_no_memory(error);
 	for (int which = 0; which < count; which++) {
-		if (!in_list(node->operator->attributes, settings[which].name))
+		if (!in_list(node->kind->attributes, settings[which].name))
 			return ym_fail(error, YM_ARGUMENT, "unknown option '%.40s' (known: %s)",
-			               settings[which].name, node->operator->attributes);
+			               settings[which].name, node->kind->attributes);
 		node->attribute_count++;
 		if (!copy_setting(&node->attributes[which], &settings[which]))
 			return ym_no_memory(error);
@@ -106,13 +108,13 @@ static enum ym_status copy_settings(struct ym_node *node,
 /* The rest of a new node: its inputs checked, its shape and what follows from it. */
 static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node,
                                     const int *inputs, struct ym_error *error) {
-	const struct ym_operator *operator = node->operator;
+	const struct ym_operator *kind = node->kind;
 	bool wants = false;
 	enum ym_status status;
-	if (node->input_count < operator->least ||
-	    (operator->most >= 0 && node->input_count > operator->most))
+	if (node->input_count < kind->least ||
+	    (kind->most >= 0 && node->input_count > kind->most))
 		return ym_fail(error, YM_ARGUMENT, "has %d inputs, expected %d..%d",
-		               node->input_count, operator->least, operator->most);
+		               node->input_count, kind->least, kind->most);
 	node->inputs = ym_alloc((size_t)node->input_count, sizeof *node->inputs);
 	if (node->inputs == NULL)
 		return ym_no_memory(error);
@@ -122,14 +124,14 @@ static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node
 		node->inputs[input] = inputs[input];
 		wants = wants || graph->nodes[inputs[input]].wants_gradient;
 	}
-	status = operator->shape(graph->nodes, node, error);
+	status = kind->shape(graph->nodes, node, error);
 	if (status != YM_OK)
 		return status;
 	if (!ym_shape_count(node->rank, node->shape, &node->row))
 		return ym_fail(error, YM_ARGUMENT, "its shape is too large");
 	/* A leaf has said itself whether it wants one. */
 	if (node->input_count > 0)
-		node->wants_gradient = wants && (operator->backward != NULL || node->view);
+		node->wants_gradient = wants && (kind->backward != NULL || node->view);
 	return YM_OK;
 }
 
@@ -146,16 +148,15 @@ static bool grow(struct ym_graph *graph) {
 	return true;
 }
 
-enum ym_status ym_graph_add(struct ym_graph *graph, const char *operator,
-                            const int *inputs, int input_count,
-                            const struct ym_setting *settings, int setting_count,
-                            int *index, struct ym_error *error) {
+enum ym_status ym_graph_add(struct ym_graph *graph, const char *name, const int *inputs,
+                            int input_count, const struct ym_setting *settings,
+                            int setting_count, int *index, struct ym_error *error) {
 	struct ym_node node = {.index = graph->count, .input_count = input_count};
 	struct ym_error inner;
 	enum ym_status status;
-	node.operator = find_operator(operator);
-	if (node.operator == NULL)
-		return ym_fail(error, YM_ARGUMENT, "unknown operator '%.40s'", operator);
+	node.kind = find_operator(name);
+	if (node.kind == NULL)
+		return ym_fail(error, YM_ARGUMENT, "unknown operator '%.40s'", name);
 	if (graph->count == graph->capacity && !grow(graph))
 		return ym_no_memory(error);
 	status = copy_settings(&node, settings, setting_count, &inner);
@@ -163,7 +164,7 @@ enum ym_status ym_graph_add(struct ym_graph *graph, const char *operator,
 		status = complete_node(graph, &node, inputs, &inner);
 	if (status != YM_OK) {
 		free_node(&node);
-		return ym_fail(error, status, "%s: %.400s", node.operator->name, inner.message);
+		return ym_fail(error, status, "%s: %.400s", name, inner.message);
 	}
 	*index = graph->count;
 	graph->nodes[graph->count++] = node;
@@ -178,7 +179,7 @@ enum ym_leaf ym_graph_leaf(const struct ym_graph *graph, int index, const char *
 	static const char *const kinds[] = {"", "input", "param", "const"};
 	const struct ym_node *node = &graph->nodes[index];
 	for (int kind = YM_LEAF_INPUT; kind <= YM_LEAF_CONST; kind++)
-		if (strcmp(node->operator->name, kinds[kind]) == 0) {
+		if (strcmp(node->kind->name, kinds[kind]) == 0) {
 			*name = ym_node_text(node, "name", "");
 			return (enum ym_leaf)kind;
 		}
@@ -222,8 +223,8 @@ static void mark_sums(struct ym_graph *graph) {
 		const struct ym_node *node = &graph->nodes[index];
 		for (int input = 0; node->batched && input < node->input_count; input++) {
 			struct ym_node *source = &graph->nodes[node->inputs[input]];
-			bool shared = node->operator->backward_shared != NULL &&
-			              input >= node->operator->shared;
+			bool shared = node->kind->backward_shared != NULL &&
+			              input >= node->kind->shared;
 			if (!source->batched && source->wants_gradient && !shared)
 				source->needs_sums = true;
 		}

@@ -28,12 +28,11 @@ struct ym_setting {
 	size_t count;
 };
 
-/* Adds a node and stores its index. YM_ARGUMENT when there is no such operator, or the
+/* Adds a node of the operator of that name and stores its index. YM_ARGUMENT when there is no such operator, or the
 ** inputs or settings do not suit it. */
-enum ym_status ym_graph_add(struct ym_graph *graph, const char *operator,
-                            const int *inputs, int input_count,
-                            const struct ym_setting *settings, int setting_count,
-                            int *index, struct ym_error *error);
+enum ym_status ym_graph_add(struct ym_graph *graph, const char *name, const int *inputs,
+                            int input_count, const struct ym_setting *settings,
+                            int setting_count, int *index, struct ym_error *error);
 
 /* Calls visit for the name of every operator. */
 void ym_graph_operators(void (*visit)(void *context, const char *name), void *context);
@@ -97,7 +96,8 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 
 /* A node's memory: (rows, row) floats when batched, else row floats. */
 float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row);
-float *ym_graph_gradient(const struct ym_graph *graph, int index); /* NULL: none */
+/* NULL when it has none, or the loss of the last run did not depend on it. */
+float *ym_graph_gradient(const struct ym_graph *graph, int index);
 /* All parameters' gradients, in the order of the weights. */
 float *ym_graph_gradients(const struct ym_graph *graph);
 

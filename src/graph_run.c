@@ -1,7 +1,8 @@
+#include "graph.h"
+
 #include <string.h>
 
-#include "denormal.h"
-#include "graph.h"
+#include "arithmetic.h"
 #include "op.h"
 
 /* What the workers of one run share. */
@@ -40,8 +41,9 @@ static float *take(struct layout *layout, size_t rows, size_t row) {
 /* One node's value, gradient and scratch memory. */
 static void place_node(struct layout *layout, struct ym_node *node, size_t rows,
                        bool training) {
-	const char *kind = node->operator->name;
-	bool param = strcmp(kind, "param") == 0, fixed = param || strcmp(kind, "const") == 0;
+	const char *name = node->kind->name;
+	bool param = strcmp(name, "param") == 0,
+		 fixed = param || strcmp(name, "const") == 0;
 	size_t height = node->batched ? rows : 1;
 	struct ym_node place = {0};
 	if (!fixed)
@@ -68,7 +70,7 @@ static void place_all(struct ym_graph *graph, size_t rows, bool training,
 	for (int index = 0; index < graph->count; index++) {
 		struct ym_node *node = &graph->nodes[index];
 		if (!node->view) {
-			if (gradients != NULL && strcmp(node->operator->name, "param") == 0)
+			if (gradients != NULL && strcmp(node->kind->name, "param") == 0)
 				node->gradient = gradients + node->offset;
 			place_node(layout, node, rows, training);
 		} else if (layout->base != NULL) {
@@ -173,28 +175,18 @@ static enum ym_status mark_needed(struct ym_graph *graph, const struct ym_rows *
 	return YM_OK;
 }
 
-/* Part -1: the nodes that are not batched, on the caller's thread. */
-static struct ym_job make_job(const struct run *run, size_t part) {
-	size_t rows = run->rows->rows;
-	struct ym_job job = {
+/* A job about the nodes that are not batched, and all rows. */
+static struct ym_job make_job(const struct run *run, struct ym_error *error) {
+	return (struct ym_job){
 		.nodes = run->graph->nodes,
-		.part = (int)part,
-		.first = rows * part / run->parts,
+		.part = -1,
+		.rows = run->rows->rows,
 		.order = run->rows->order,
 		.offset = run->rows->offset,
 		.training = run->training,
 		.draw = run->draw,
+		.error = error,
 	};
-	job.rows = rows * (part + 1) / run->parts - job.first;
-	return job;
-}
-
-static struct ym_job make_fixed_job(const struct run *run, struct ym_error *error) {
-	struct ym_job job = make_job(run, 0);
-	job.part = -1;
-	job.rows = run->rows->rows;
-	job.error = error;
-	return job;
 }
 
 static void forward_nodes(const struct ym_job *job, const struct ym_graph *graph,
@@ -202,8 +194,8 @@ static void forward_nodes(const struct ym_job *job, const struct ym_graph *graph
 	for (int index = 0; index < graph->count; index++) {
 		const struct ym_node *node = &graph->nodes[index];
 		if (node->needed && node->batched == batched && !node->view &&
-		    node->operator->forward != NULL)
-			node->operator->forward(job, node);
+		    node->kind->forward != NULL)
+			node->kind->forward(job, node);
 	}
 }
 
@@ -224,8 +216,8 @@ static void backward_nodes(const struct ym_job *job, struct ym_graph *graph,
 			if (source->batched && gradient != NULL && source->last_use == index)
 				memset(gradient, 0, ym_job_count(job, source) * sizeof *gradient);
 		}
-		if (node->operator->backward != NULL)
-			node->operator->backward(job, node);
+		if (node->kind->backward != NULL)
+			node->kind->backward(job, node);
 	}
 }
 
@@ -253,17 +245,19 @@ static double begin_backward(const struct ym_job *job, struct ym_graph *graph,
 
 static void run_part(void *context, size_t part, int worker) {
 	struct run *run = context;
-	struct ym_job job = make_job(run, part);
-	unsigned before = ym_denormals_off();
+	struct ym_job job = make_job(run, &run->error[part]);
+	struct ym_arithmetic before = ym_arithmetic_begin();
 	(void)worker;
 	run->error[part].status = YM_OK;
-	job.error = &run->error[part];
+	job.part = (int)part;
+	job.first = run->rows->rows * part / run->parts;
+	job.rows = run->rows->rows * (part + 1) / run->parts - job.first;
 	forward_nodes(&job, run->graph, true);
 	if (run->training) {
 		run->loss[part] = begin_backward(&job, run->graph, run->rows->rows);
 		backward_nodes(&job, run->graph, true);
 	}
-	ym_denormals_restore(before);
+	ym_arithmetic_end(before);
 }
 
 /* One task: part of the gradient of a node that is not batched, from every node that
@@ -276,18 +270,18 @@ static void run_task(void *context, size_t which, int worker) {
 	size_t stride = target->row / (target->rank > 0 ? target->shape[0] : 1);
 	size_t count = task->count * stride, first = task->first * stride;
 	float *gradient = target->gradient + first;
-	struct ym_job job = make_fixed_job(run, NULL);
-	unsigned before = ym_denormals_off();
+	struct ym_job job = make_job(run, NULL);
+	struct ym_arithmetic before = ym_arithmetic_begin();
 	(void)worker;
 	memset(gradient, 0, count * sizeof *gradient);
 	for (int index = 0; target->needed && index < graph->count; index++) {
 		const struct ym_node *node = &graph->nodes[index];
-		int inputs = node->operator->backward_shared == NULL ? 0 : node->input_count;
+		int inputs = node->kind->backward_shared == NULL ? 0 : node->input_count;
 		bool used = node->needed && node->batched && node->wants_gradient;
-		for (int input = node->operator->shared; used && input < inputs; input++)
+		for (int input = node->kind->shared; used && input < inputs; input++)
 			if (node->inputs[input] == task->node)
-				node->operator->backward_shared(&job, node, input, task->first,
-				                                task->count, gradient);
+				node->kind->backward_shared(&job, node, input, task->first, task->count,
+				                            gradient);
 	}
 	for (size_t part = 0; target->needed && target->needs_sums && part < run->parts;
 	     part++) {
@@ -295,18 +289,19 @@ static void run_task(void *context, size_t which, int worker) {
 		for (size_t at = 0; at < count; at++)
 			gradient[at] += sums[at];
 	}
-	ym_denormals_restore(before);
+	ym_arithmetic_end(before);
 }
 
 static enum ym_status run_forward(struct run *run, struct ym_pool *pool,
                                   struct ym_error *error) {
+	struct ym_arithmetic before;
 	struct ym_job fixed;
 	run->parts = run->rows->rows < YM_PARTS ? run->rows->rows : YM_PARTS;
-	if (run->parts == 0)
-		return YM_OK;
 	error->status = YM_OK;
-	fixed = make_fixed_job(run, error);
+	fixed = make_job(run, error);
+	before = ym_arithmetic_begin();
 	forward_nodes(&fixed, run->graph, false);
+	ym_arithmetic_end(before);
 	ym_pool_run(pool, run->parts, run_part, run);
 	for (size_t part = 0; part < run->parts && error->status == YM_OK; part++)
 		if (run->error[part].status != YM_OK)
@@ -326,6 +321,7 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
                                  const struct ym_rows *rows, uint64_t draw,
                                  double *loss, struct ym_error *error) {
 	struct run run = {.graph = graph, .rows = rows, .training = true, .draw = draw};
+	struct ym_arithmetic before;
 	struct ym_job fixed;
 	double sum = 0;
 	enum ym_status status;
@@ -339,8 +335,10 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 	if (status != YM_OK)
 		return status;
 	ym_pool_run(pool, graph->task_count, run_task, &run);
-	fixed = make_fixed_job(&run, error);
+	fixed = make_job(&run, error);
+	before = ym_arithmetic_begin();
 	backward_nodes(&fixed, graph, false);
+	ym_arithmetic_end(before);
 	for (size_t part = 0; part < run.parts; part++)
 		sum += run.loss[part];
 	*loss = sum / ((double)rows->rows * (double)graph->nodes[graph->loss].row);
@@ -354,7 +352,8 @@ float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row) {
 
 float *ym_graph_gradient(const struct ym_graph *graph, int index) {
 	const struct ym_node *node = &graph->nodes[index];
-	return node->wants_gradient ? node->gradient : NULL;
+	bool reached = !node->batched || node->last_use >= 0;
+	return node->wants_gradient && reached ? node->gradient : NULL;
 }
 
 float *ym_graph_gradients(const struct ym_graph *graph) {

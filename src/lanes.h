@@ -42,7 +42,7 @@ static inline ym_lanes ym_lanes_absolute(ym_lanes value) {
 /* log2 of positive normal numbers. x = 2^e m with m in [sqrt(1/2), sqrt(2)), and
 ** log m = 2 atanh s, s = (m - 1) / (m + 1): four terms of its series leave 4e-8. */
 static inline ym_lanes ym_lanes_log2(ym_lanes x) {
-	const float unit = 2.88539008f; /* 2 / ln 2 */
+	const float unit = 2.88539008f;  /* 2 / ln 2 */
 	const int32_t root = 0x3F3504F3; /* the bits of sqrt(1/2) */
 	ym_lane_bits bits = (ym_lane_bits)x;
 	ym_lane_bits exponent = (bits - root) & (int32_t)~0x7FFFFF;

@@ -1,6 +1,7 @@
 /* ym.audio, ym.pitch and ym.held: sound files, rates, and what a note's sound says. */
 #include "audio.h"
 #include "lua_ym.h"
+#include "outline.h"
 #include "pitch.h"
 
 #define SOUND "ym2612ml.sound"
@@ -93,15 +94,16 @@ static int audio_write(lua_State *L) {
 	ym_check_options(L, 4, known);
 	format = ym_option_choice(L, 4, "format", YM_AUDIO_WAV, ym_audio_format_names);
 	bits = (int)ym_option_integer(L, 4, "bits", 16, 16, 32);
-	luaL_argcheck(L, bits == 16 || bits == 24 || (bits == 32 && format == YM_AUDIO_WAV), 4,
-	              "option 'bits' is not 16, 24 or (for wav) 32");
+	luaL_argcheck(L, bits == 16 || bits == 24 || (bits == 32 && format == YM_AUDIO_WAV),
+	              4, "option 'bits' is not 16, 24 or (for wav) 32");
 	luaL_argcheck(L, samples->rank <= 2, 2, "rank is above 2");
 	luaL_argcheck(L,
-	              samples->rank == 1 ||
-	                      (samples->shape[1] >= 1 && samples->shape[1] <= YM_AUDIO_CHANNELS),
+	              samples->rank == 1 || (samples->shape[1] >= 1 &&
+	                                     samples->shape[1] <= YM_AUDIO_CHANNELS),
 	              2, "expected 1..64 channels along axis 2");
-	if (ym_audio_write(path, samples->data, samples->shape[0], channels, (int)(rate + 0.5),
-	                   (enum ym_audio_format)format, bits, &error) != YM_OK)
+	if (ym_audio_write(path, samples->data, samples->shape[0], channels,
+	                   (int)(rate + 0.5), (enum ym_audio_format)format, bits,
+	                   &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	lua_pushboolean(L, true);
 	return 1;
@@ -152,9 +154,11 @@ static int ym_lua_pitch(lua_State *L) {
 	ym_check_options(L, 2, known);
 	rate = ym_option_number(L, 2, "rate", 53267, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
 	lowest = ym_option_number(L, 2, "minimum", 27.5, 10, rate / 4);
-	highest = ym_option_number(L, 2, "maximum", rate < 16800 ? rate / 4 : 4200, 10, rate / 4);
+	highest = ym_option_number(L, 2, "maximum", rate < 16800 ? rate / 4 : 4200, 10,
+	                           rate / 4);
 	luaL_argcheck(L, lowest < highest, 2, "option 'minimum' is not below 'maximum'");
-	if (ym_pitch(samples, count, rate, lowest, highest, &f0, &confidence, &error) != YM_OK)
+	if (ym_pitch(samples, count, rate, lowest, highest, &f0, &confidence, &error) !=
+	    YM_OK)
 		return ym_push_failure(L, &error);
 	lua_pushnumber(L, f0);
 	lua_pushnumber(L, confidence);

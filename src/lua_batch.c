@@ -19,14 +19,19 @@ static struct each option_each(lua_State *L, int arg, const char *key, double fa
 		size_t size;
 		each.values = ym_check_vector(L, top, &size);
 		if (size != count)
-			luaL_argerror(L, arg, lua_pushfstring(
-				L, "option '%s' has %I values, expected one for each of %I patches",
-				key, (lua_Integer)size, (lua_Integer)count));
+			luaL_argerror(
+				L, arg,
+				lua_pushfstring(
+					L, "option '%s' has %I values, expected one for each of %I patches",
+					key, (lua_Integer)size, (lua_Integer)count));
 		for (size_t i = 0; i < count; i++)
-			if (!((double)each.values[i] >= minimum && (double)each.values[i] <= maximum))
-				luaL_argerror(L, arg, lua_pushfstring(
-					L, "option '%s' is %f for patch %I, expected %f..%f", key,
-					(double)each.values[i], (lua_Integer)i + 1, minimum, maximum));
+			if (!((double)each.values[i] >= minimum &&
+			      (double)each.values[i] <= maximum))
+				luaL_argerror(L, arg,
+				              lua_pushfstring(
+								  L, "option '%s' is %f for patch %I, expected %f..%f",
+								  key, (double)each.values[i], (lua_Integer)i + 1,
+								  minimum, maximum));
 	} else
 		each.shared = ym_option_number(L, arg, key, fallback, minimum, maximum);
 	return each;
@@ -38,7 +43,8 @@ static double each_value(const struct each *each, size_t i) {
 
 /* The batch of packed patches at 1 with the notes of the options at 3. */
 static struct ym_batch check_batch(lua_State *L) {
-	static const char *const known[] = {"note", "held", "release", "clock", "chip", NULL};
+	static const char *const known[] = {"note",  "held", "release",
+	                                    "clock", "chip", NULL};
 	const struct ym_tensor *packed = ym_check_packed(L, 1);
 	size_t count = packed->shape[0];
 	struct each note, held, release;
@@ -55,9 +61,10 @@ static struct ym_batch check_batch(lua_State *L) {
 	for (size_t i = 0; i < count; i++) {
 		notes[i].stage = (enum ym_stage)stage;
 		if (!ym_note_pitch(each_value(&note, i), batch.clock, &notes[i]))
-			luaL_argerror(L, 3, lua_pushfstring(
-				L, "note %f of patch %I is above what the chip can play",
-				each_value(&note, i), (lua_Integer)i + 1));
+			luaL_argerror(L, 3,
+			              lua_pushfstring(
+							  L, "note %f of patch %I is above what the chip can play",
+							  each_value(&note, i), (lua_Integer)i + 1));
 		notes[i].held = ym_seconds_to_frames(each_value(&held, i), batch.clock);
 		notes[i].release = ym_seconds_to_frames(each_value(&release, i), batch.clock);
 		if (notes[i].held == 0)

@@ -82,13 +82,14 @@ static int chip_save(lua_State *L) {
 ** when the string is no saved state of this build. */
 static int chip_restore(lua_State *L) {
 	struct ym_opn2 *chip = check_chip(L);
-	struct saved saved;
+	struct saved saved = {0};
 	size_t size;
 	const char *state = luaL_checklstring(L, 2, &size);
 	struct ym_error error;
 	if (size == sizeof saved)
 		memcpy(&saved, state, sizeof saved);
-	if (size != sizeof saved || memcmp(saved.mark, saved_mark, sizeof saved_mark) != 0 ||
+	if (size != sizeof saved ||
+	    memcmp(saved.mark, saved_mark, sizeof saved_mark) != 0 ||
 	    saved.size != sizeof saved.chip || saved.crc != saved_crc(&saved) ||
 	    !ym_opn2_valid(&saved.chip)) {
 		ym_fail(&error, YM_FORMAT, "not a state saved by this version of the chip");
@@ -108,7 +109,7 @@ static int chip_tostring(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"new", chip_new}, {NULL, NULL}};
 static const luaL_Reg methods[] = {
-	{"write", chip_write}, {"run", chip_run},         {"save", chip_save},
+	{"write", chip_write},     {"run", chip_run}, {"save", chip_save},
 	{"restore", chip_restore}, {NULL, NULL},
 };
 static const luaL_Reg metamethods[] = {{"__tostring", chip_tostring}, {NULL, NULL}};

@@ -18,6 +18,7 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_distance(L);
 	ym_open_batch(L);
 	ym_open_rng(L);
+	ym_open_pca(L);
 	ym_open_graph(L);
 	ym_open_store(L);
 	return 1;

@@ -63,8 +63,8 @@ static bool push_target(lua_State *L, int options, struct ym_error *error) {
 	source_rate = ym_option_number(L, options, "source_rate", 0, 1000, 1e6);
 	samples = samples_at_rate(L, 1, target->rate, &count, error);
 	return samples != NULL &&
-	       ym_distance_target_new(&target->target, samples, count, source_rate, error) ==
-	               YM_OK &&
+	       ym_distance_target_new(&target->target, samples, count, source_rate,
+	                              error) == YM_OK &&
 	       ym_distance_scratch_new(&target->scratch, error) == YM_OK;
 }
 
@@ -88,8 +88,9 @@ static int push_distance(lua_State *L, struct target *target, int arg) {
 	struct ym_error error;
 	size_t count;
 	const float *samples = samples_at_rate(L, arg, target->rate, &count, &error);
-	if (samples == NULL || ym_distance_measure(target->target, target->scratch, samples,
-	                                           count, &distance, scales, &error) != YM_OK)
+	if (samples == NULL ||
+	    ym_distance_measure(target->target, target->scratch, samples, count, &distance,
+	                        scales, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	lua_pushnumber(L, distance);
 	lua_createtable(L, YM_DISTANCE_SCALES, 0);

@@ -9,13 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph.h"
-#include "lua_ym.h"
-#include "optim.h"
+#include "lua_nn.h"
 #include "rng.h"
-
-#define GRAPH "ym2612ml.graph"
-#define OPTIM "ym2612ml.optimizer"
 
 enum { WEIGHTS = 1, WORK, GRAPH_VALUES = WORK }; /* user values of a graph */
 
@@ -23,8 +18,8 @@ enum { WEIGHTS = 1, WORK, GRAPH_VALUES = WORK }; /* user values of a graph */
 enum { CHUNK_FLOATS = 1 << 24, CHUNK_ROWS = 1024 };
 
 struct box {
-	struct ym_graph *graph;
-	size_t work; /* floats in the work tensor */
+	struct ym_graph *graph; /* first: lua_nn.h */
+	size_t work;            /* floats in the work tensor */
 };
 
 static int push_outcome(lua_State *L, const struct ym_error *error) {
@@ -37,7 +32,7 @@ static int push_outcome(lua_State *L, const struct ym_error *error) {
 }
 
 static struct box *check_box(lua_State *L) {
-	return luaL_checkudata(L, 1, GRAPH);
+	return luaL_checkudata(L, 1, YM_GRAPH);
 }
 
 static struct ym_graph *check_graph(lua_State *L) {
@@ -54,7 +49,7 @@ static int check_node(lua_State *L, int arg, const struct ym_graph *graph) {
 static int graph_new(lua_State *L) {
 	struct box *box = lua_newuserdatauv(L, sizeof *box, GRAPH_VALUES);
 	memset(box, 0, sizeof *box);
-	luaL_setmetatable(L, GRAPH);
+	luaL_setmetatable(L, YM_GRAPH);
 	box->graph = ym_graph_new();
 	if (box->graph == NULL)
 		return luaL_error(L, "not enough memory");
@@ -69,16 +64,17 @@ static int graph_gc(lua_State *L) {
 }
 
 /* Fills *setting from the key and value on top of the stack, which stay there, below
-** any memory it needs. */
-static void read_setting(lua_State *L, struct ym_setting *setting) {
+** any memory it needs; false when they are no setting. */
+static bool read_setting(lua_State *L, struct ym_setting *setting) {
 	int value = lua_gettop(L), type = lua_type(L, value);
 	double *numbers;
-	luaL_checktype(L, value - 1, LUA_TSTRING);
+	if (lua_type(L, value - 1) != LUA_TSTRING)
+		return false;
 	setting->name = lua_tostring(L, value - 1);
 	setting->text = type == LUA_TSTRING ? lua_tostring(L, value) : NULL;
 	setting->count = type == LUA_TTABLE ? lua_rawlen(L, value) : 1;
 	if (setting->text != NULL)
-		return;
+		return true;
 	numbers = lua_newuserdatauv(L, (setting->count + 1) * sizeof *numbers, 0);
 	setting->numbers = numbers;
 	for (size_t at = 0; at < setting->count; at++) {
@@ -90,11 +86,11 @@ static void read_setting(lua_State *L, struct ym_setting *setting) {
 		else
 			lua_pushvalue(L, value);
 		numbers[at] = lua_tonumberx(L, -1, &number);
-		if (!number)
-			luaL_error(L, "option '%s' must be a text, a number or a list of numbers",
-			           setting->name);
 		lua_pop(L, 1);
+		if (!number || !isfinite(numbers[at]))
+			return false;
 	}
+	return true;
 }
 
 /* graph:add(operator, inputs, settings) -> node. Settings: name -> text, number,
@@ -102,7 +98,7 @@ static void read_setting(lua_State *L, struct ym_setting *setting) {
 static int graph_add(lua_State *L) {
 	enum { SETTINGS = 8 };
 	struct ym_graph *graph = check_graph(L);
-	const char *operator= luaL_checkstring(L, 2);
+	const char *name = luaL_checkstring(L, 2);
 	struct ym_setting settings[SETTINGS];
 	int setting_count = 0, input_count, index, *inputs;
 	struct ym_error error;
@@ -120,12 +116,16 @@ static int graph_add(lua_State *L) {
 	while (lua_next(L, 4) != 0) {
 		int key = lua_gettop(L) - 1;
 		if (setting_count == SETTINGS)
-			return luaL_error(L, "more than %d options", SETTINGS);
-		read_setting(L, &settings[setting_count++]);
+			return luaL_argerror(L, 4, "too many options");
+		if (!read_setting(L, &settings[setting_count++])) {
+			ym_fail(&error, YM_ARGUMENT,
+			        "%s: an option is no text, finite number or list of such", name);
+			return push_outcome(L, &error);
+		}
 		lua_pushvalue(L, key); /* lua_next goes on from it; the rest stays alive */
 	}
-	if (ym_graph_add(graph, operator, inputs, input_count, settings, setting_count,
-	                 &index, &error) != YM_OK)
+	if (ym_graph_add(graph, name, inputs, input_count, settings, setting_count, &index,
+	                 &error) != YM_OK)
 		return push_outcome(L, &error);
 	lua_pushinteger(L, index + 1);
 	return 1;
@@ -229,8 +229,8 @@ static enum ym_status read_rows(lua_State *L, int arg, struct ym_rows *rows,
 	luaL_checktype(L, arg, LUA_TTABLE);
 	for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
 		const struct ym_tensor *tensor = ym_check_tensor(L, -1);
-		enum ym_status status =
-			ym_graph_feed(graph, check_node(L, -2, graph), tensor, error);
+		enum ym_status status = ym_graph_feed(graph, check_node(L, -2, graph), tensor,
+		                                      error);
 		if (status != YM_OK)
 			return status;
 		if (height != SIZE_MAX && tensor->shape[0] != height)
@@ -242,9 +242,9 @@ static enum ym_status read_rows(lua_State *L, int arg, struct ym_rows *rows,
 	*rows = (struct ym_rows){.rows = height == SIZE_MAX ? 0 : height};
 	if (!lua_isnoneornil(L, arg + 1)) {
 		const struct ym_tensor *order = ym_check_tensor(L, arg + 1);
-		luaL_argcheck(L, order->type == YM_I32 && order->rank == 1 &&
-		                         ym_tensor_contiguous(order),
-		              arg + 1, "expected a tensor of i32, rank 1");
+		luaL_argcheck(
+			L, order->type == YM_I32 && order->rank == 1 && ym_tensor_contiguous(order),
+			arg + 1, "expected a tensor of i32, rank 1");
 		rows->order = order->data;
 		rows->rows = order->shape[0];
 	}
@@ -288,8 +288,8 @@ static enum ym_status run_chunks(lua_State *L, const struct ym_rows *rows,
                                  struct ym_error *error) {
 	struct ym_graph *graph = check_graph(L);
 	struct ym_pool *pool = ym_state_pool(L);
-	size_t most = chunk_rows(graph);
-	for (size_t done = 0; done < rows->rows; done += most) {
+	size_t most = chunk_rows(graph), done = 0;
+	do { /* also without rows: nodes that are not batched have a value all the same */
 		struct ym_rows chunk = *rows;
 		enum ym_status status;
 		chunk.rows = rows->rows - done < most ? rows->rows - done : most;
@@ -313,7 +313,8 @@ static enum ym_status run_chunks(lua_State *L, const struct ym_rows *rows,
 			for (size_t at = 0; results == 0 && at < chunk.rows * row; at++)
 				*sum += (double)value[at];
 		}
-	}
+		done += most;
+	} while (done < rows->rows);
 	return YM_OK;
 }
 
@@ -358,13 +359,15 @@ static int graph_forward(lua_State *L) {
 static int graph_evaluate(lua_State *L) {
 	struct ym_graph *graph = check_graph(L);
 	struct ym_rows rows;
-	struct ym_error error;
+	struct ym_error error = {.status = YM_OK};
 	double sum = 0;
 	int loss;
 	size_t row;
 	lua_settop(L, 6);
 	loss = check_node(L, 6, graph);
-	if (read_rows(L, 2, &rows, &error) != YM_OK ||
+	if (read_rows(L, 2, &rows, &error) == YM_OK && rows.rows == 0)
+		ym_fail(&error, YM_ARGUMENT, "there are no rows");
+	if (error.status != YM_OK ||
 	    run_chunks(L, &rows, &loss, 1, 0, &sum, &error) != YM_OK)
 		return push_outcome(L, &error);
 	ym_graph_value(graph, loss, &row);
@@ -410,7 +413,7 @@ static int graph_gradient(lua_State *L) {
 ** gradient. Nothing changes when either is not finite. */
 static int graph_step(lua_State *L) {
 	struct ym_graph *graph = check_graph(L);
-	struct ym_optim *optim = luaL_checkudata(L, 7, OPTIM);
+	struct ym_optim *optim = luaL_checkudata(L, 7, YM_OPTIM);
 	uint64_t draw = (uint64_t)luaL_checkinteger(L, 6);
 	struct ym_pool *pool = ym_state_pool(L);
 	struct ym_rows rows;
@@ -446,69 +449,6 @@ static void add_operator(void *context, const char *name) {
 	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
-/* optimizer(graph, options) -> optimizer. Options: method, rate, momentum, beta1,
-** beta2, epsilon, decay, clip, all numbers already checked. */
-static int optim_new(lua_State *L) {
-	struct ym_graph *graph = check_graph(L);
-	size_t count = ym_graph_parameters(graph);
-	struct ym_optim *optim;
-	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_settop(L, 2);
-	optim = lua_newuserdatauv(L, sizeof *optim, 1);
-	*optim = (struct ym_optim){
-		.method = (enum ym_method)ym_option_choice(L, 2, "method", YM_ADAM,
-		                                           ym_method_names),
-		.rate = ym_option_number(L, 2, "rate", 1e-3, 0, HUGE_VAL),
-		.momentum = ym_option_number(L, 2, "momentum", 0, 0, 1),
-		.beta1 = ym_option_number(L, 2, "beta1", 0.9, 0, 1),
-		.beta2 = ym_option_number(L, 2, "beta2", 0.999, 0, 1),
-		.epsilon = ym_option_number(L, 2, "epsilon", 1e-8, 0, 1),
-		.decay = ym_option_number(L, 2, "decay", 0, 0, HUGE_VAL),
-		.clip = ym_option_number(L, 2, "clip", 0, 0, HUGE_VAL),
-		.count = count,
-	};
-	luaL_setmetatable(L, OPTIM);
-	optim->mean = ym_push_vector(L, optim->method == YM_SGD ? count : 2 * count);
-	optim->square = optim->method == YM_SGD ? NULL : optim->mean + count;
-	lua_setiuservalue(L, -2, 1);
-	return 1;
-}
-
-/* optimizer:rate([rate]) -> rate in force, after setting it if given */
-static int optim_rate(lua_State *L) {
-	struct ym_optim *optim = luaL_checkudata(L, 1, OPTIM);
-	double rate = luaL_optnumber(L, 2, optim->rate);
-	luaL_argcheck(L, rate >= 0 && isfinite(rate), 2, "expected a rate of 0 or more");
-	optim->rate = rate;
-	lua_pushnumber(L, rate);
-	return 1;
-}
-
-/* optimizer:steps([steps]) -> steps taken, after setting them if given */
-static int optim_steps(lua_State *L) {
-	struct ym_optim *optim = luaL_checkudata(L, 1, OPTIM);
-	lua_Integer steps = luaL_optinteger(L, 2, (lua_Integer)optim->steps);
-	luaL_argcheck(L, steps >= 0, 2, "expected 0 steps or more");
-	optim->steps = (uint64_t)steps;
-	lua_pushinteger(L, steps);
-	return 1;
-}
-
-/* optimizer:moments() -> the tensor of everything it remembers but the steps */
-static int optim_moments(lua_State *L) {
-	luaL_checkudata(L, 1, OPTIM);
-	lua_getiuservalue(L, 1, 1);
-	return 1;
-}
-
-static int optim_tostring(lua_State *L) {
-	const struct ym_optim *optim = luaL_checkudata(L, 1, OPTIM);
-	lua_pushfstring(L, "%s optimizer (rate %f, %I steps)",
-	                ym_method_names[optim->method], optim->rate,
-	                (lua_Integer)optim->steps);
-	return 1;
-}
-
 /* mix(seed, stream) -> an integer that looks random and depends on both */
 static int nn_mix(lua_State *L) {
 	struct ym_rng rng;
@@ -518,8 +458,7 @@ static int nn_mix(lua_State *L) {
 	return 1;
 }
 
-static const luaL_Reg functions[] = {
-	{"new", graph_new}, {"optimizer", optim_new}, {"mix", nn_mix}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"new", graph_new}, {"mix", nn_mix}, {NULL, NULL}};
 
 static const luaL_Reg graph_methods[] = {
 	{"add", graph_add},           {"shape", graph_shape},
@@ -532,17 +471,10 @@ static const luaL_Reg graph_methods[] = {
 
 static const luaL_Reg graph_metamethods[] = {{"__gc", graph_gc}, {NULL, NULL}};
 
-static const luaL_Reg optim_methods[] = {
-	{"rate", optim_rate}, {"steps", optim_steps}, {"moments", optim_moments},
-	{NULL, NULL}};
-
-static const luaL_Reg optim_metamethods[] = {{"__tostring", optim_tostring},
-                                             {NULL, NULL}};
-
 void ym_open_graph(lua_State *L) {
-	ym_new_class(L, GRAPH, graph_methods, graph_metamethods);
-	ym_new_class(L, OPTIM, optim_methods, optim_metamethods);
+	ym_new_class(L, YM_GRAPH, graph_methods, graph_metamethods);
 	luaL_newlib(L, functions);
+	ym_add_optim(L);
 	lua_newtable(L);
 	ym_graph_operators(add_operator, L);
 	lua_setfield(L, -2, "operators");

@@ -71,9 +71,8 @@ static void push_field(lua_State *L, const struct ym_field *field, int operator)
 static int patch_fields(lua_State *L) {
 	lua_createtable(L, YM_FIELDS, 0);
 	for (int i = 0; i < YM_FIELDS; i++) {
-		int operator = i < YM_PATCH_FIELDS
-		                       ? 0
-		                       : 1 + (i - YM_PATCH_FIELDS) / YM_OPERATOR_FIELDS;
+		int operator= i<YM_PATCH_FIELDS ? 0
+										: 1 +(i - YM_PATCH_FIELDS) / YM_OPERATOR_FIELDS;
 		push_field(L, ym_field_at(i), operator);
 		lua_rawseti(L, -2, i + 1);
 	}
@@ -150,8 +149,9 @@ static int patch_decode_y12(lua_State *L) {
 	set_name(L, "game", y12.game);
 	if (stray.count == 0)
 		return 1;
-	lua_pushfstring(L, "bits outside the fields in %d byte(s), first at offset %d: %d read as %d",
-	                stray.count, stray.first, stray.found, stray.kept);
+	lua_pushfstring(
+		L, "bits outside the fields in %d byte(s), first at offset %d: %d read as %d",
+		stray.count, stray.first, stray.found, stray.kept);
 	return 2;
 }
 
@@ -161,8 +161,9 @@ static void get_name(lua_State *L, const char *key, char *name) {
 	int type = lua_getfield(L, 1, key);
 	const char *text = type == LUA_TSTRING ? lua_tolstring(L, -1, &size) : "";
 	if (type != LUA_TSTRING && type != LUA_TNIL)
-		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is %s, expected a string",
-		                                    key, luaL_typename(L, -1)));
+		luaL_argerror(L, 1,
+		              lua_pushfstring(L, "field '%s' is %s, expected a string", key,
+		                              luaL_typename(L, -1)));
 	memset(name, 0, YM_Y12_NAME);
 	memcpy(name, text, size < YM_Y12_NAME ? size : YM_Y12_NAME);
 	lua_pop(L, 1);
@@ -183,16 +184,11 @@ static int patch_encode_y12(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-	{"check", patch_check},
-	{"canonical", patch_canonical},
-	{"registers", patch_registers},
-	{"fields", patch_fields},
-	{"carriers", patch_carriers},
-	{"pack", patch_pack},
-	{"unpack", patch_unpack},
-	{"decode_y12", patch_decode_y12},
-	{"encode_y12", patch_encode_y12},
-	{NULL, NULL},
+	{"check", patch_check},           {"canonical", patch_canonical},
+	{"registers", patch_registers},   {"fields", patch_fields},
+	{"carriers", patch_carriers},     {"pack", patch_pack},
+	{"unpack", patch_unpack},         {"decode_y12", patch_decode_y12},
+	{"encode_y12", patch_encode_y12}, {NULL, NULL},
 };
 
 void ym_open_patch(lua_State *L) {

@@ -43,16 +43,17 @@ static void option_pitch(lua_State *L, int arg, double clock, struct ym_note *no
 		double value = ym_option_number(L, arg, "note", 69, 0, 127);
 		if (!ym_note_pitch(value, clock, note))
 			luaL_argerror(L, arg,
-			              lua_pushfstring(L, "option 'note' is %f, above what the "
-			                                 "chip can play (fnum 2047, block 7)",
+			              lua_pushfstring(L,
+			                              "option 'note' is %f, above what the "
+			                              "chip can play (fnum 2047, block 7)",
 			                              value));
 	}
 }
 
 void ym_option_note(lua_State *L, int arg, double clock, struct ym_note *note) {
 	option_pitch(L, arg, clock, note);
-	note->stage =
-		(enum ym_stage)ym_option_choice(L, arg, "chip", YM_STAGE_YM2612, ym_stage_names);
+	note->stage = (enum ym_stage)ym_option_choice(L, arg, "chip", YM_STAGE_YM2612,
+	                                              ym_stage_names);
 	note->held = ym_seconds_to_frames(
 		ym_option_number(L, arg, "held", 1, 0, YM_SECONDS_MAX), clock);
 	note->release = ym_seconds_to_frames(
@@ -80,9 +81,9 @@ void ym_option_note(lua_State *L, int arg, double clock, struct ym_note *note) {
 ** channel, so -1..1. rate: Hz, rounded to a whole number. Sample 0 is the first that
 ** the key-on can change; see voice.h for the state of the chip at that time. */
 static int render(lua_State *L) {
-	static const char *const known[] = {"note", "block", "fnum", "clock", "held",
-	                                    "release", "chip", "rate", "velocity", "lfo",
-	                                    "raw", NULL};
+	static const char *const known[] = {"note",     "block",   "fnum", "clock",
+	                                    "held",     "release", "chip", "rate",
+	                                    "velocity", "lfo",     "raw",  NULL};
 	struct ym_patch patch;
 	struct ym_note note;
 	struct ym_error error;
@@ -99,8 +100,8 @@ static int render(lua_State *L) {
 	ym_option_note(L, 2, clock, &note);
 	rate = ym_option_number(L, 2, "rate", native, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
 	velocity = (int)ym_option_integer(L, 2, "velocity", 0, 1, 127);
-	patch.field[YM_LFO] =
-		(int8_t)ym_option_integer(L, 2, "lfo", patch.field[YM_LFO], -1, 7);
+	patch.field[YM_LFO] = (int8_t)ym_option_integer(L, 2, "lfo", patch.field[YM_LFO],
+	                                                -1, 7);
 	raw = ym_option_boolean(L, 2, "raw", false);
 	if (raw && rate != native)
 		luaL_argerror(L, 2, "options 'raw' and 'rate' exclude each other");
@@ -131,8 +132,8 @@ static int render_pitch_of(lua_State *L) {
 	double clock = luaL_optnumber(L, 2, YM_CLOCK_NTSC);
 	struct ym_note note;
 	luaL_argcheck(L, clock >= 1e6 && clock <= 1e8, 2, "expected a clock in Hz");
-	luaL_argcheck(L, value >= 0 && value <= 127 && ym_note_pitch(value, clock, &note), 1,
-	              "expected a MIDI note the chip can play");
+	luaL_argcheck(L, value >= 0 && value <= 127 && ym_note_pitch(value, clock, &note),
+	              1, "expected a MIDI note the chip can play");
 	lua_pushinteger(L, note.block);
 	lua_pushinteger(L, note.fnum);
 	return 2;

@@ -50,8 +50,9 @@ static int rng_integer(lua_State *L) {
 	uint64_t span = (uint64_t)high - (uint64_t)low + 1;
 	luaL_argcheck(L, low <= high, 3, "expected the larger number last");
 	/* span is 0 when it is all of 2^64 */
-	lua_pushinteger(L, (lua_Integer)((uint64_t)low + (span == 0 ? ym_rng_bits(rng)
-	                                                            : ym_rng_below(rng, span))));
+	lua_pushinteger(
+		L, (lua_Integer)((uint64_t)low +
+	                     (span == 0 ? ym_rng_bits(rng) : ym_rng_below(rng, span))));
 	return 1;
 }
 
@@ -98,11 +99,13 @@ static int rng_choose(lua_State *L) {
 		double weight;
 		lua_rawgeti(L, 2, which);
 		weight = lua_tonumberx(L, -1, &number);
-		luaL_argcheck(L, number && weight >= 0, 2, "a weight is not a number of 0 or more");
+		luaL_argcheck(L, number && weight >= 0, 2,
+		              "a weight is not a number of 0 or more");
 		sum += weight;
 		lua_pop(L, 1);
 	}
-	luaL_argcheck(L, sum > 0 && sum <= 1e300, 2, "expected a finite sum of more than 0");
+	luaL_argcheck(L, sum > 0 && sum <= 1e300, 2,
+	              "expected a finite sum of more than 0");
 	at = ym_rng_uniform(rng) * sum;
 	for (lua_Integer which = 1; which <= count; which++) {
 		double weight;
@@ -136,8 +139,10 @@ static int rng_restore(lua_State *L) {
 	struct ym_rng *rng = check_rng(L), state = {{0}};
 	size_t size;
 	const char *text = luaL_checklstring(L, 2, &size);
-	luaL_argcheck(L, size == 4 * 16 && strspn(text, "0123456789abcdef") == size, 2,
-	              "not the state of a generator");
+	luaL_argcheck(L,
+	              size == 4 * 16 && strspn(text, "0123456789abcdef") == size &&
+	                  strspn(text, "0") < size,
+	              2, "not the state of a generator");
 	for (size_t at = 0; at < size; at++) {
 		unsigned digit = text[at] <= '9' ? (unsigned)(text[at] - '0')
 		                                 : (unsigned)(text[at] - 'a') + 10;
@@ -151,8 +156,8 @@ static int rng_restore(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", rng_new}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-	{"uniform", rng_uniform}, {"normal", rng_normal}, {"integer", rng_integer},
-	{"shuffle", rng_shuffle}, {"order", rng_order},   {"choose", rng_choose},
+	{"uniform", rng_uniform}, {"normal", rng_normal},   {"integer", rng_integer},
+	{"shuffle", rng_shuffle}, {"order", rng_order},     {"choose", rng_choose},
 	{"dump", rng_dump},       {"restore", rng_restore}, {NULL, NULL},
 };
 

@@ -1,13 +1,13 @@
-/* ym.spectrogram, ym.mel, ym.harmonics, ym.mfcc and ym.features: what sounds look like. */
+/* ym.spectrogram, mel, harmonics, mfcc and features: what sounds look like. */
 #include <math.h>
 
 #include "audio.h"
-#include "features.h"
+#include "feature.h"
 #include "lanes.h"
 #include "lua_ym.h"
 #include "spectrum.h"
 
-#define FEATURES "ym2612ml.features"
+#define FEATURES     "ym2612ml.features"
 #define DEFAULT_RATE 53267
 enum { LARGEST_FRAME = 65536, MOST_BANDS = 1024, LONGEST = 3600 /* seconds */ };
 
@@ -35,7 +35,8 @@ struct view {
 static void check_option(lua_State *L, int arg, const char *key, bool good,
                          const char *expected) {
 	if (!good)
-		luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' is not %s", key, expected));
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L, "option '%s' is not %s", key, expected));
 }
 
 /* An even number of samples. */
@@ -59,10 +60,10 @@ static const float *option_times(lua_State *L, int arg, const char *key, double 
 	times = ym_check_vector(L, index, count);
 	for (size_t i = 0; i < *count; i++)
 		if (!((double)times[i] >= minimum && times[i] <= LONGEST))
-			luaL_argerror(L, arg,
-			              lua_pushfstring(L, "value %d of option '%s' is %f, expected %f..%d",
-			                              (int)i + 1, key, (double)times[i], minimum,
-			                              LONGEST));
+			luaL_argerror(
+				L, arg,
+				lua_pushfstring(L, "value %d of option '%s' is %f, expected %f..%d",
+			                    (int)i + 1, key, (double)times[i], minimum, LONGEST));
 	return times;
 }
 
@@ -111,8 +112,9 @@ static enum ym_status draw(struct view *view, float *row, float *out, size_t wid
 		return status;
 	for (size_t k = 0; k < view->frames; k++, out += width) {
 		double seconds = view->times != NULL ? (double)view->times[k] : 0;
-		ptrdiff_t centre = view->times != NULL ? (ptrdiff_t)llround(seconds * view->rate)
-		                                       : (ptrdiff_t)(k * view->hop);
+		ptrdiff_t centre = view->times != NULL
+		                       ? (ptrdiff_t)llround(seconds * view->rate)
+		                       : (ptrdiff_t)(k * view->hop);
 		size_t count = view->bank != NULL ? (size_t)view->bank->bands : (size_t)bins;
 		float *values = view->bank != NULL ? row : view->power;
 		ym_frames_power(view->plan, view->work, view->samples, view->count, centre,
@@ -156,8 +158,9 @@ static struct ym_tensor *push_picture(lua_State *L, struct view *view, size_t ba
 ** window = "hann" | "hamming" | "blackman" | "tukey" | "rectangular", scale = "power" |
 ** "db" | "magnitude", floor = 1e-10}]) -> f32 tensor (frames, size / 2 + 1), or nil,
 ** message, "input" when a sample is not a number. Frame k (from 0) is centred on sample
-** k hop, k = 0 .. floor(count / hop), or on times[k + 1] seconds; outside the samples is
-** zero. A sine of amplitude 1 has power 1. "db" is 10 log10(power + floor). */
+** k hop, k = 0 .. floor(count / hop), or on times[k + 1] seconds; what lies outside the
+** samples is zero. A sine of amplitude 1 has power 1; "db" is 10 log10(power + floor).
+*/
 static int ym_lua_spectrogram(lua_State *L) {
 	static const char *const known[] = {"rate",   "size",  "hop",   "times",
 	                                    "window", "scale", "floor", NULL};
@@ -186,8 +189,8 @@ static int mel_picture(lua_State *L, enum scale scale, bool cosine) {
 	high = ym_option_number(L, 2, "high", fmin(18000, view.rate / 2), 1, view.rate / 2);
 	check_option(L, 2, "low", low < high, "below 'high'");
 	if (cosine)
-		coefficients = (int)ym_option_integer(L, 2, "coefficients", bands < 20 ? bands : 20,
-		                                      1, bands);
+		coefficients = (int)ym_option_integer(L, 2, "coefficients",
+		                                      bands < 20 ? bands : 20, 1, bands);
 	out = push_picture(L, &view, (size_t)bands,
 	                   (size_t)(coefficients > 0 ? coefficients : bands), &row);
 	status = ym_bank_mel(&view.bank, view.rate, view.size, bands, low, high, HUGE_VAL,
@@ -195,14 +198,14 @@ static int mel_picture(lua_State *L, enum scale scale, bool cosine) {
 	return push_view(L, &view, out, row, coefficients, status, &error);
 }
 
-/* mel(samples, [options of spectrogram and {bands = 64, low = 20, high = 18000}]) -> f32
+/* mel(samples, [options of spectrogram, {bands = 64, low = 20, high = 18000}]) -> f32
 ** tensor (frames, bands), or nil, message, "input". Triangles evenly spaced on the HTK
 ** mel scale from low to high Hz, each side at least one bin wide; a band is the
 ** weighted sum of the powers of its bins. */
 static int ym_lua_mel(lua_State *L) {
-	static const char *const known[] = {"rate",   "size",  "hop",   "times", "window",
-	                                    "scale",  "floor", "bands", "low",   "high",
-	                                    NULL};
+	static const char *const known[] = {"rate",   "size",  "hop",   "times",
+	                                    "window", "scale", "floor", "bands",
+	                                    "low",    "high",  NULL};
 	ym_check_options(L, 2, known);
 	return mel_picture(L, POWER, false);
 }
@@ -211,9 +214,9 @@ static int ym_lua_mel(lua_State *L) {
 ** (frames, coefficients), or nil, message, "input": the first coefficients of the
 ** orthonormal DCT-II of the mel bands in dB. */
 static int ym_lua_mfcc(lua_State *L) {
-	static const char *const known[] = {"rate",  "size",  "hop", "times", "window",
-	                                    "floor", "bands", "low", "high",  "coefficients",
-	                                    NULL};
+	static const char *const known[] = {"rate",   "size",         "hop",   "times",
+	                                    "window", "floor",        "bands", "low",
+	                                    "high",   "coefficients", NULL};
 	ym_check_options(L, 2, known);
 	return mel_picture(L, DECIBELS, true);
 }
@@ -223,8 +226,8 @@ static int ym_lua_mfcc(lua_State *L) {
 ** triangles that reach to their neighbours' centres, at least one bin; zero above half
 ** the rate. size is 4096 by default. */
 static int ym_lua_harmonics(lua_State *L) {
-	static const char *const known[] = {"rate",   "size",  "hop",   "times", "window",
-	                                    "scale",  "floor", "bands", "f0",    NULL};
+	static const char *const known[] = {"rate",  "size",  "hop",   "times", "window",
+	                                    "scale", "floor", "bands", "f0",    NULL};
 	struct view view;
 	struct ym_error error;
 	struct ym_tensor *out;
@@ -274,8 +277,9 @@ static const double *block_times(lua_State *L, int arg, const char *key, int *co
 	const float *times = option_times(L, arg, key, 0, &length);
 	double *copy = lua_newuserdatauv(L, (length + 1) * sizeof *copy, 0);
 	if (length > YM_FEATURE_TIMES)
-		luaL_argerror(L, arg, lua_pushfstring(L, "option '%s' has %d times, expected 1..%d",
-		                                        key, (int)length, YM_FEATURE_TIMES));
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L, "option '%s' has %d times, expected 1..%d",
+		                              key, (int)length, YM_FEATURE_TIMES));
 	for (size_t i = 0; i < length; i++)
 		copy[i] = (double)times[i];
 	*count = (int)length;
@@ -331,22 +335,26 @@ static int features_new(lua_State *L) {
 	count = (lua_Integer)lua_rawlen(L, 1);
 	check_keys(L, count);
 	if (count < 1 || count > YM_FEATURE_BLOCKS)
-		luaL_argerror(L, 1, lua_pushfstring(L, "%d blocks given, expected 1..%d", (int)count,
-		                                    YM_FEATURE_BLOCKS));
-	rate = ym_option_number(L, 1, "rate", DEFAULT_RATE, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
+		luaL_argerror(L, 1,
+		              lua_pushfstring(L, "%d blocks given, expected 1..%d", (int)count,
+		                              YM_FEATURE_BLOCKS));
+	rate = ym_option_number(L, 1, "rate", DEFAULT_RATE, YM_AUDIO_LOWEST,
+	                        YM_AUDIO_HIGHEST);
 	floor = ym_option_number(L, 1, "floor", 1e-6, 1e-12, 0.5);
 	lua_pushvalue(L, 1);
 	for (int i = 0; i < (int)count; i++) {
 		if (lua_rawgeti(L, 2, i + 1) != LUA_TTABLE)
-			luaL_argerror(L, 1, lua_pushfstring(L, "block %d is %s, expected a table", i + 1,
-			                                    luaL_typename(L, -1)));
+			luaL_argerror(L, 1,
+			              lua_pushfstring(L, "block %d is %s, expected a table", i + 1,
+			                              luaL_typename(L, -1)));
 		lua_replace(L, 1); /* where what it raises is about argument 1 */
 		check_block(L, &blocks[i]);
 	}
 	features = lua_newuserdatauv(L, sizeof *features, 0);
 	*features = (struct features){NULL, NULL};
 	luaL_setmetatable(L, FEATURES);
-	if (ym_features_new(&features->plan, rate, floor, blocks, (int)count, &error) != YM_OK ||
+	if (ym_features_new(&features->plan, rate, floor, blocks, (int)count, &error) !=
+	        YM_OK ||
 	    ym_features_scratch_new(&features->scratch, features->plan, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	return 1;
@@ -369,8 +377,8 @@ static int features_extract(lua_State *L) {
 	held = ym_option_number(L, 3, "held", -1, 0, LONGEST);
 	check_option(L, 3, "held", held >= 0, "given (seconds)");
 	out = ym_push_vector(L, ym_features_count(features->plan));
-	if (ym_features_extract(features->plan, features->scratch, samples, count, f0, held, out,
-	                        &error) != YM_OK)
+	if (ym_features_extract(features->plan, features->scratch, samples, count, f0, held,
+	                        out, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	return 1;
 }
@@ -390,7 +398,7 @@ static int features_tostring(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", features_new}, {NULL, NULL}};
 static const luaL_Reg pictures[] = {
 	{"spectrogram", ym_lua_spectrogram}, {"mel", ym_lua_mel}, {"mfcc", ym_lua_mfcc},
-	{"harmonics", ym_lua_harmonics}, {NULL, NULL},
+	{"harmonics", ym_lua_harmonics},     {NULL, NULL},
 };
 static const luaL_Reg methods[] = {
 	{"extract", features_extract}, {"count", features_count}, {NULL, NULL}};

@@ -64,9 +64,9 @@ static int store_fill(lua_State *L) {
 	if (lua_type(L, 1) == LUA_TSTRING) {
 		const char *source = lua_tolstring(L, 1, &size);
 		lua_Integer offset = luaL_checkinteger(L, 2);
-		luaL_argcheck(L, offset >= 0 && (size_t)offset <= size &&
-		                         bytes <= size - (size_t)offset,
-		              2, "outside the string");
+		luaL_argcheck(
+			L, offset >= 0 && (size_t)offset <= size && bytes <= size - (size_t)offset,
+			2, "outside the string");
 		if (bytes > 0)
 			memcpy(tensor->data, source + offset, bytes);
 	} else {
@@ -152,9 +152,12 @@ static int store_sha256_file(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-	{"write", store_write},       {"fill", store_fill},
-	{"finite", store_finite},     {"checksum", store_checksum},
-	{"sha256", store_sha256},     {"sha256_file", store_sha256_file},
+	{"write", store_write},
+	{"fill", store_fill},
+	{"finite", store_finite},
+	{"checksum", store_checksum},
+	{"sha256", store_sha256},
+	{"sha256_file", store_sha256_file},
 	{NULL, NULL},
 };
 

@@ -18,8 +18,8 @@ struct ym_tensor *ym_push_tensor(lua_State *L, enum ym_type type, int rank,
 		luaL_error(L, "not enough memory");
 	bytes = count * ym_type_size(type);
 	tensor = lua_newuserdatauv(L, sizeof *tensor + ALIGNMENT + bytes, 1);
-	tensor->data = (void *)(((uintptr_t)(tensor + 1) + ALIGNMENT - 1) /
-	                        ALIGNMENT * ALIGNMENT);
+	tensor->data = (void *)(((uintptr_t)(tensor + 1) + ALIGNMENT - 1) / ALIGNMENT *
+	                        ALIGNMENT);
 	memset(tensor->data, 0, bytes);
 	ym_tensor_shape(tensor, type, rank, shape);
 	luaL_setmetatable(L, YM_TENSOR);
@@ -64,7 +64,7 @@ static void fill_from_table(lua_State *L, int index, struct ym_tensor *tensor, i
 		else
 			ym_element_set(tensor->type,
 			               (char *)tensor->data +
-			                       ym_type_size(tensor->type) * (*position)++,
+			                   ym_type_size(tensor->type) * (*position)++,
 			               lua_tonumber(L, -1));
 		lua_pop(L, 1);
 	}
@@ -96,11 +96,10 @@ struct ym_tensor *ym_check_f32(lua_State *L, int arg, int rank) {
 	} else
 		tensor = ym_check_tensor(L, arg);
 	if (rank != 0 && tensor->rank != rank)
-		luaL_argerror(L, arg, lua_pushfstring(L, "rank is %d, expected %d", tensor->rank,
-		                                      rank));
+		luaL_argerror(
+			L, arg, lua_pushfstring(L, "rank is %d, expected %d", tensor->rank, rank));
 	if (tensor->type != YM_F32 || !ym_tensor_contiguous(tensor)) {
-		struct ym_tensor *copy =
-			ym_push_tensor(L, YM_F32, tensor->rank, tensor->shape);
+		struct ym_tensor *copy = ym_push_tensor(L, YM_F32, tensor->rank, tensor->shape);
 		ym_tensor_copy(copy, tensor);
 		lua_replace(L, arg);
 		tensor = copy;
@@ -248,8 +247,8 @@ static int tensor_slice(lua_State *L) {
 	lua_Integer first = luaL_checkinteger(L, 2), last = luaL_optinteger(L, 3, size);
 	if (first < 1 || last > size || last < first - 1)
 		luaL_error(L, "bad slice %I..%I of 1..%I", first, last, size);
-	view.data = (char *)view.data + (first - 1) * view.stride[0] *
-	                                        (ptrdiff_t)ym_type_size(view.type);
+	view.data = (char *)view.data +
+	            (first - 1) * view.stride[0] * (ptrdiff_t)ym_type_size(view.type);
 	view.shape[0] = (size_t)(last - first + 1);
 	ym_push_view(L, 1, &view);
 	return 1;
@@ -269,9 +268,9 @@ static int tensor_reshape(lua_State *L) {
 		shape[axis] = (size_t)luaL_checkinteger(L, -1);
 		lua_pop(L, 1);
 	}
-	luaL_argcheck(L, ym_shape_count(rank, shape, &count) &&
-	                         count == ym_tensor_count(tensor),
-	              2, "the element counts differ");
+	luaL_argcheck(
+		L, ym_shape_count(rank, shape, &count) && count == ym_tensor_count(tensor), 2,
+		"the element counts differ");
 	ym_tensor_shape(&view, tensor->type, rank, shape);
 	ym_push_view(L, 1, &view);
 	return 1;
@@ -328,8 +327,8 @@ static int tensor_totable(lua_State *L) {
 static int tensor_bytes(lua_State *L) {
 	struct ym_tensor *tensor = ym_check_tensor(L, 1);
 	if (!ym_tensor_contiguous(tensor)) {
-		struct ym_tensor *copy =
-			ym_push_tensor(L, tensor->type, tensor->rank, tensor->shape);
+		struct ym_tensor *copy = ym_push_tensor(L, tensor->type, tensor->rank,
+		                                        tensor->shape);
 		ym_tensor_copy(copy, tensor);
 		tensor = copy;
 	}
@@ -398,10 +397,10 @@ static const luaL_Reg functions[] = {
 	{"new", tensor_new}, {"from", tensor_from}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-	{"get", tensor_get},     {"set", tensor_set},         {"fill", tensor_fill},
-	{"copy", tensor_copy},   {"to", tensor_to},           {"shape", tensor_shape},
-	{"type", tensor_type},   {"slice", tensor_slice},     {"reshape", tensor_reshape},
-	{"rows", tensor_rows},   {"totable", tensor_totable}, {"bytes", tensor_bytes},
+	{"get", tensor_get},   {"set", tensor_set},         {"fill", tensor_fill},
+	{"copy", tensor_copy}, {"to", tensor_to},           {"shape", tensor_shape},
+	{"type", tensor_type}, {"slice", tensor_slice},     {"reshape", tensor_reshape},
+	{"rows", tensor_rows}, {"totable", tensor_totable}, {"bytes", tensor_bytes},
 	{NULL, NULL},
 };
 

@@ -185,9 +185,9 @@ void ym_push_patch(lua_State *L, const struct ym_patch *patch) {
 
 struct ym_tensor *ym_check_packed(lua_State *L, int arg) {
 	struct ym_tensor *tensor = ym_check_tensor(L, arg);
-	luaL_argcheck(L, tensor->type == YM_U8 && tensor->rank == 2 &&
-	                         tensor->shape[1] == YM_FIELDS &&
-	                         ym_tensor_contiguous(tensor),
+	luaL_argcheck(L,
+	              tensor->type == YM_U8 && tensor->rank == 2 &&
+	                  tensor->shape[1] == YM_FIELDS && ym_tensor_contiguous(tensor),
 	              arg, "expected a packed patch tensor (see patch.pack)");
 	return tensor;
 }

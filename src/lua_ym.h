@@ -10,7 +10,7 @@
 #include <lua.h>
 
 #include "distance.h"
-#include "features.h"
+#include "feature.h"
 #include "patch.h"
 #include "pool.h"
 #include "tensor.h"

@@ -23,8 +23,8 @@ const char *ym_node_text(const struct ym_node *node, const char *name,
 }
 
 enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
-                               bool required, size_t least, size_t most,
-                               size_t *result, struct ym_error *error) {
+                               bool required, size_t least, size_t most, size_t *result,
+                               struct ym_error *error) {
 	const struct ym_attribute *attribute = ym_node_attribute(node, name);
 	double number;
 	*result = least;
@@ -45,7 +45,8 @@ enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
 enum ym_status ym_node_read_shape(struct ym_node *node, int first,
                                   struct ym_error *error) {
 	const struct ym_attribute *shape = ym_node_attribute(node, "shape");
-	if (shape == NULL || shape->text != NULL || shape->count > (size_t)(YM_RANK - first))
+	if (shape == NULL || shape->text != NULL ||
+	    shape->count > (size_t)(YM_RANK - first))
 		return ym_fail(error, YM_ARGUMENT, "option 'shape' must be a list of up to %d",
 		               YM_RANK - first);
 	node->rank = first + (int)shape->count;
@@ -54,8 +55,8 @@ enum ym_status ym_node_read_shape(struct ym_node *node, int first,
 		double size = shape->numbers[axis];
 		if (!(size >= 1 && size <= 0x1p30) || size != (double)(size_t)size)
 			return ym_fail(error, YM_ARGUMENT,
-			               "axis %zu of the shape is %g, expected a whole number", axis + 1,
-			               size);
+			               "axis %zu of the shape is %g, expected a whole number",
+			               axis + 1, size);
 		node->shape[first + (int)axis] = (size_t)size;
 	}
 	return YM_OK;
@@ -67,7 +68,8 @@ enum ym_status ym_node_axis(const struct ym_node *node, const struct ym_node *in
 	enum ym_status status;
 	if ((size_t)input->rank < least)
 		return ym_fail(error, YM_ARGUMENT, "has no axis to work on");
-	status = ym_node_integer(node, "axis", true, least, (size_t)input->rank, axis, error);
+	status = ym_node_integer(node, "axis", true, least, (size_t)input->rank, axis,
+	                         error);
 	(*axis)--;
 	return status;
 }

@@ -26,7 +26,7 @@ struct ym_attribute {
 };
 
 struct ym_node {
-	const struct ym_operator *operator;
+	const struct ym_operator *kind;
 	int index, input_count, attribute_count;
 	int *inputs; /* indices of earlier nodes */
 	struct ym_attribute *attributes;
@@ -40,15 +40,15 @@ struct ym_node {
 	void *plan;     /* what forward and backward need to know; freed with the node */
 
 	/* Set by the graph. */
-	size_t row;         /* elements of one row, or of all when not batched */
-	size_t offset;      /* of a parameter or constant: place in the weights */
+	size_t row;    /* elements of one row, or of all when not batched */
+	size_t offset; /* of a parameter or constant: place in the weights */
 	bool wants_gradient;
 	bool needs_sums;    /* not batched, but gets gradients from batched nodes */
 	bool needed, ready; /* in this run: computed, computable from the inputs fed */
 	int last_use;       /* in this run: the last needed node that reads this memory */
 	const struct ym_tensor *feed; /* of an input: where its rows come from */
 	float *value, *gradient, *scratch_memory;
-	float *sums;        /* (YM_PARTS, row): each part's gradient */
+	float *sums; /* (YM_PARTS, row): each part's gradient */
 };
 
 /* Work after the parts are done: rows first .. first + count - 1 (of axis 1) of the
@@ -64,7 +64,7 @@ struct ym_graph {
 	size_t parameters, weights; /* floats; see ym_graph_weights */
 	struct ym_task *tasks;
 	size_t task_count;
-	float *gradients;           /* of all parameters, in a training run */
+	float *gradients; /* of all parameters, in a training run */
 };
 
 /* What a forward or backward call is about: some rows of the minibatch, or (part
@@ -72,9 +72,9 @@ struct ym_graph {
 struct ym_job {
 	const struct ym_node *nodes;
 	int part;
-	size_t first, rows;     /* rows first .. first + rows - 1 of the minibatch */
-	const int32_t *order;   /* row i is row order[i] - 1 of the fed tensors; or NULL */
-	size_t offset;          /* row i is row offset + i of them when order is NULL */
+	size_t first, rows;   /* rows first .. first + rows - 1 of the minibatch */
+	const int32_t *order; /* row i is row order[i] - 1 of the fed tensors; or NULL */
+	size_t offset;        /* row i is row offset + i of them when order is NULL */
 	bool training;
 	uint64_t draw;          /* seed of this step's random numbers */
 	struct ym_error *error; /* where an operator reports unusable data */
@@ -84,8 +84,8 @@ struct ym_job {
 ** all functions but shape are called for a job's rows. */
 struct ym_operator {
 	const char *name;
-	const char *attributes;     /* the names it knows, separated by spaces */
-	int least, most;            /* how many inputs; most -1: no limit */
+	const char *attributes; /* the names it knows, separated by spaces */
+	int least, most;        /* how many inputs; most -1: no limit */
 	enum ym_status (*shape)(const struct ym_node *nodes, struct ym_node *node,
 	                        struct ym_error *error);
 	void (*forward)(const struct ym_job *job, const struct ym_node *node);
@@ -120,8 +120,8 @@ const char *ym_node_text(const struct ym_node *node, const char *name,
 /* Reads a whole number least..most into *result; least is what a missing attribute
 ** gives where required is false. */
 enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
-                               bool required, size_t least, size_t most,
-                               size_t *result, struct ym_error *error);
+                               bool required, size_t least, size_t most, size_t *result,
+                               struct ym_error *error);
 
 /* Fills node->shape from axis `first` on, and its rank, from option "shape". */
 enum ym_status ym_node_read_shape(struct ym_node *node, int first,
@@ -149,9 +149,8 @@ const char *ym_node_describe(const struct ym_node *node, char text[static 96]);
 enum ym_status ym_shape_same(const struct ym_node *nodes, struct ym_node *node,
                              struct ym_error *error);
 
-static inline const struct ym_node *ym_node_input(const struct ym_node *nodes,
-                                                  const struct ym_node *node,
-                                                  int input) {
+static inline const struct ym_node *
+ym_node_input(const struct ym_node *nodes, const struct ym_node *node, int input) {
 	return &nodes[node->inputs[input]];
 }
 
@@ -161,12 +160,14 @@ static inline size_t ym_job_rows(const struct ym_job *job, const struct ym_node 
 }
 
 /* How many elements of a node the job is about. */
-static inline size_t ym_job_count(const struct ym_job *job, const struct ym_node *node) {
+static inline size_t ym_job_count(const struct ym_job *job,
+                                  const struct ym_node *node) {
 	return ym_job_rows(job, node) * node->row;
 }
 
 /* The first of the job's elements in a node's value. */
-static inline float *ym_job_value(const struct ym_job *job, const struct ym_node *node) {
+static inline float *ym_job_value(const struct ym_job *job,
+                                  const struct ym_node *node) {
 	return node->batched ? node->value + job->first * node->row : node->value;
 }
 

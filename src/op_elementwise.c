@@ -3,8 +3,8 @@
 ** one input.
 */
 #include <math.h>
-#include <string.h>
 
+#include "elementary.h"
 #include "op.h"
 
 /* Broadcasting: the axes of one row of the result, with steps into each operand (0
@@ -34,7 +34,8 @@ static void collapse(struct broadcast *plan) {
 		if (plan->size[axis] == 1)
 			continue;
 		for (int side = 0; side < 2 && join; side++)
-			join = plan->step[side][kept - 1] == plan->step[side][axis] * plan->size[axis];
+			join = plan->step[side][kept - 1] ==
+			       plan->step[side][axis] * plan->size[axis];
 		if (!join)
 			kept++;
 		plan->size[kept - 1] = plan->size[axis] * (join ? plan->size[kept - 1] : 1);
@@ -101,7 +102,8 @@ struct chunk {
 	size_t n, y, from[2];
 };
 
-static struct chunk find_chunk(const struct broadcast *plan, size_t line, size_t start) {
+static struct chunk find_chunk(const struct broadcast *plan, size_t line,
+                               size_t start) {
 	int last = plan->rank - 1;
 	struct chunk chunk = {.n = plan->size[last] - start,
 	                      .y = line * plan->size[last] + start};
@@ -127,15 +129,17 @@ static void run_broadcast(const struct ym_job *job, const struct ym_node *node,
 		const float *side[2];
 		for (int which = 0; which < 2; which++) {
 			const struct ym_node *input = ym_node_input(job->nodes, node, which);
-			side[which] = ym_job_value(job, input) + (input->batched ? row * input->row : 0);
+			side[which] = ym_job_value(job, input) +
+			              (input->batched ? row * input->row : 0);
 		}
 		for (size_t line = 0; line < lines; line++)
 			for (size_t start = 0; start < width; start += CHUNK) {
 				struct chunk at = find_chunk(plan, line, start);
 				const float *a = side[0] + at.from[0], *b = side[1] + at.from[1];
-				arithmetic->result(at.n, y + at.y,
-				                   spread(a, plan->step[0][plan->rank - 1], space[0], at.n),
-				                   spread(b, plan->step[1][plan->rank - 1], space[1], at.n));
+				arithmetic->result(
+					at.n, y + at.y,
+					spread(a, plan->step[0][plan->rank - 1], space[0], at.n),
+					spread(b, plan->step[1][plan->rank - 1], space[1], at.n));
 			}
 	}
 }
@@ -160,7 +164,8 @@ static void slope_broadcast(const struct ym_job *job, const struct ym_node *node
 	size_t width = plan->size[last], lines = node->row / width;
 	size_t rows = ym_job_rows(job, node);
 	const float *dy = ym_job_gradient(job, node);
-	float *gradient = ym_input_gradient(job, node, which), space[2][CHUNK], slope[CHUNK];
+	float *gradient = ym_input_gradient(job, node, which), space[2][CHUNK],
+		  slope[CHUNK];
 	if (gradient == NULL)
 		return;
 	for (size_t row = 0; row < rows; row++, dy += node->row) {
@@ -176,9 +181,10 @@ static void slope_broadcast(const struct ym_job *job, const struct ym_node *node
 			for (size_t start = 0; start < width; start += CHUNK) {
 				struct chunk at = find_chunk(plan, line, start);
 				const float *a = side[0] + at.from[0], *b = side[1] + at.from[1];
-				arithmetic->slope[which](at.n, slope, dy + at.y,
-				                         spread(a, plan->step[0][last], space[0], at.n),
-				                         spread(b, plan->step[1][last], space[1], at.n));
+				arithmetic->slope[which](
+					at.n, slope, dy + at.y,
+					spread(a, plan->step[0][last], space[0], at.n),
+					spread(b, plan->step[1][last], space[1], at.n));
 				gather(slope, at.n, plan->step[which][last], to + at.from[which]);
 			}
 	}
@@ -210,8 +216,8 @@ static void slope_broadcast(const struct ym_job *job, const struct ym_node *node
 			out[i] = slope_b;                                                          \
 		}                                                                              \
 	}                                                                                  \
-	static const struct arithmetic name##_loops = {                                    \
-		name##_result, {name##_slope_a, name##_slope_b}};                              \
+	static const struct arithmetic name##_loops = {name##_result,                      \
+	                                               {name##_slope_a, name##_slope_b}};  \
 	static void name##_forward(const struct ym_job *job, const struct ym_node *node) { \
 		run_broadcast(job, node, &name##_loops);                                       \
 	}                                                                                  \
@@ -223,8 +229,8 @@ static void slope_broadcast(const struct ym_job *job, const struct ym_node *node
 
 ARITHMETIC(add, a + b, dy, dy)
 ARITHMETIC(sub, a - b, dy, -dy)
-ARITHMETIC(mul, a * b, dy * b, dy * a)
-ARITHMETIC(div, a / b, dy / b, -dy * a / (b * b))
+ARITHMETIC(mul, (a * b), (dy * b), (dy * a))
+ARITHMETIC(div, a / b, dy / b, -dy / (b * b) * a)
 
 /* An operator of one input: y from x, and dy's factor from x and y. setup names what
 ** both need from the node. */
@@ -254,39 +260,55 @@ ARITHMETIC(div, a / b, dy / b, -dy * a / (b * b))
 		}                                                                              \
 	}
 
-static float logistic(float x) {
-	return 1 / (1 + expf(-x));
-}
-
-/* The normal distribution's function and density, for the exact GELU. */
-static float normal_below(float x) {
-	return 0.5f * (1 + erff(x * 0.70710678f));
-}
-
-static float normal_density(float x) {
-	return 0.39894228f * expf(-0.5f * x * x);
-}
-
 FUNCTION(neg, (void)0, -x, -1.0f)
-FUNCTION(exp, (void)0, expf(x), y)
+FUNCTION(exp, (void)0, ym_exp(x), y)
 FUNCTION(log, (void)0, logf(x), 1 / x)
-FUNCTION(square, (void)0, x * x, 2 * x)
+FUNCTION(square, (void)0, (x * x), 2 * x)
 FUNCTION(sqrt, (void)0, sqrtf(x), 0.5f / y)
 FUNCTION(abs, (void)0, fabsf(x), x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f)
 FUNCTION(tanh, (void)0, tanhf(x), 1 - y * y)
-FUNCTION(sigmoid, (void)0, logistic(x), y * (1 - y))
+FUNCTION(sigmoid, (void)0, ym_logistic(x), (y * (1 - y)))
 /* written so that what is not a number stays it */
 FUNCTION(relu, (void)0, x <= 0 ? 0 : x, x > 0 ? 1.0f : 0.0f)
 FUNCTION(leaky_relu, float low = (float)ym_node_number(node, "slope", 0.01),
          x > 0 ? x : low * x, x > 0 ? 1.0f : low)
-FUNCTION(gelu, (void)0, x *normal_below(x), normal_below(x) + x * normal_density(x))
 /* log(1 + e^x), kept from overflowing */
-FUNCTION(softplus, (void)0, fmaxf(x, 0) + log1pf(expf(-fabsf(x))), logistic(x))
+FUNCTION(softplus, (void)0, fmaxf(x, 0) + log1pf(ym_exp(-fabsf(x))), ym_logistic(x))
+
+static enum ym_status gelu_shape(const struct ym_node *nodes, struct ym_node *node,
+                                 struct ym_error *error) {
+	node->scratch = ym_node_input(nodes, node, 0)->row;
+	return ym_shape_same(nodes, node, error);
+}
+
+/* The exact GELU, x times the normal distribution's function. Its slope costs little
+** beside it, and is kept for backward. */
+static void gelu_forward(const struct ym_job *job, const struct ym_node *node) {
+	const float *restrict in = ym_input_value(job, node, 0);
+	float *restrict out = ym_job_value(job, node);
+	float *restrict slope = ym_job_scratch(job, node);
+	size_t n = ym_job_count(job, node);
+	for (size_t i = 0; i < n; i++) {
+		float x = in[i], density = ym_normal_density(x);
+		float below = ym_normal_below(x, density);
+		out[i] = x * below;
+		slope[i] = below + x * density;
+	}
+}
+
+static void gelu_backward(const struct ym_job *job, const struct ym_node *node) {
+	const float *restrict slope = ym_job_scratch(job, node);
+	const float *restrict above = ym_job_gradient(job, node);
+	float *restrict to = ym_input_gradient(job, node, 0);
+	size_t n = ym_job_count(job, node);
+	for (size_t i = 0; i < n; i++)
+		to[i] += above[i] * slope[i];
+}
 
 #define ARITHMETIC_ROW(name)                                                           \
-	{#name, "", 2, 2, broadcast_shape, name##_forward, name##_backward, NULL, 0}
+	{ #name, "", 2, 2, broadcast_shape, name##_forward, name##_backward, NULL, 0 }
 #define FUNCTION_ROW(name, attributes)                                                 \
-	{#name, attributes, 1, 1, ym_shape_same, name##_forward, name##_backward, NULL, 0}
+	{ #name, attributes, 1, 1, ym_shape_same, name##_forward, name##_backward, NULL, 0 }
 
 const struct ym_operator ym_elementwise_operators[] = {
 	ARITHMETIC_ROW(add),
@@ -303,7 +325,7 @@ const struct ym_operator ym_elementwise_operators[] = {
 	FUNCTION_ROW(sigmoid, ""),
 	FUNCTION_ROW(relu, ""),
 	FUNCTION_ROW(leaky_relu, "slope"),
-	FUNCTION_ROW(gelu, ""),
+	{"gelu", "", 1, 1, gelu_shape, gelu_forward, gelu_backward, NULL, 0},
 	FUNCTION_ROW(softplus, ""),
 	{0},
 };

@@ -6,6 +6,7 @@
 */
 #include <string.h>
 
+#include "convert.h"
 #include "op.h"
 
 /* The shape, after `first` axes of the batch, and the name all leaves have. */
@@ -24,42 +25,18 @@ static enum ym_status input_shape(const struct ym_node *nodes, struct ym_node *n
 	return read_leaf(node, 1, error);
 }
 
-static void convert_row(enum ym_type type, const void *source, float *to, size_t count) {
-	switch (type) {
-	case YM_F32: memcpy(to, source, count * sizeof *to); break;
-	case YM_F16:
-		for (size_t at = 0; at < count; at++)
-			to[at] = ym_f16_to_f32(((const uint16_t *)source)[at]);
-		break;
-	case YM_U8:
-		for (size_t at = 0; at < count; at++)
-			to[at] = ((const uint8_t *)source)[at];
-		break;
-	case YM_I16:
-		for (size_t at = 0; at < count; at++)
-			to[at] = ((const int16_t *)source)[at];
-		break;
-	case YM_I32:
-		for (size_t at = 0; at < count; at++)
-			to[at] = (float)((const int32_t *)source)[at];
-		break;
-	}
-}
-
 static void input_forward(const struct ym_job *job, const struct ym_node *node) {
 	float *to = ym_job_value(job, node);
-	const char *from = node->feed->data;
-	ptrdiff_t step = node->feed->stride[0] * (ptrdiff_t)ym_type_size(node->feed->type);
 	for (size_t at = 0; at < job->rows; at++, to += node->row) {
 		size_t row = job->order != NULL ? (size_t)job->order[job->first + at] - 1
 		                                : job->offset + job->first + at;
-		convert_row(node->feed->type, from + step * (ptrdiff_t)row, to, node->row);
+		ym_convert_row(node->feed, row, 0, to, node->row);
 	}
 }
 
 static enum ym_status param_shape(const struct ym_node *nodes, struct ym_node *node,
                                   struct ym_error *error) {
-	static const char *const known[] = {"zeros",  "ones",    "constant",
+	static const char *const known[] = {"zeros",  "ones",   "constant",
 	                                    "normal", "glorot", "kaiming"};
 	const char *kind = ym_node_text(node, "init", "zeros");
 	(void)nodes;

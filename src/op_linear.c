@@ -13,7 +13,8 @@ static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *
                                    struct ym_error *error) {
 	const struct ym_node *x = ym_node_input(nodes, node, 0);
 	const struct ym_node *w = ym_node_input(nodes, node, 1);
-	const struct ym_node *b = node->input_count > 2 ? ym_node_input(nodes, node, 2) : NULL;
+	const struct ym_node *b = node->input_count > 2 ? ym_node_input(nodes, node, 2)
+	                                                : NULL;
 	char text[3][96];
 	if (!x->batched || x->rank < 2 || w->batched || w->rank != 2 ||
 	    w->shape[0] != x->shape[x->rank - 1])
@@ -156,9 +157,9 @@ static void matmul_forward(const struct ym_job *job, const struct ym_node *node)
 	size_t size = plan->rows * plan->columns;
 	size_t count = plan->matrices * ym_job_rows(job, node);
 	for (size_t which = 0; which < count; which++)
-		ym_multiply(plan->rows, plan->columns, plan->inner,
-		            operand(plan, a, 0, which, false), operand(plan, b, 1, which, false),
-		            0, y + which * size, plan->columns);
+		ym_multiply(
+			plan->rows, plan->columns, plan->inner, operand(plan, a, 0, which, false),
+			operand(plan, b, 1, which, false), 0, y + which * size, plan->columns);
 }
 
 /* With y = a b: da = dy b', db = a' dy; of an operand stored transposed, the transpose

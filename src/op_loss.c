@@ -6,6 +6,7 @@
 */
 #include <math.h>
 
+#include "elementary.h"
 #include "op.h"
 
 static enum ym_status pair_shape(const struct ym_node *nodes, struct ym_node *node,
@@ -87,10 +88,10 @@ static enum ym_status smooth_l1_shape(const struct ym_node *nodes, struct ym_nod
 
 /* -t log(s) - (1 - t) log(1 - s) of s = sigmoid(x), without computing s. */
 static float binary_loss(float x, float t) {
-	return fmaxf(x, 0) - x * t + log1pf(expf(-fabsf(x)));
+	return fmaxf(x, 0) - x * t + log1pf(ym_exp(-fabsf(x)));
 }
 
-PAIR_LOSS(bce_logits, (void)0, binary_loss(x, t), 1 / (1 + expf(-x)) - t, -x)
+PAIR_LOSS(bce_logits, (void)0, binary_loss(x, t), ym_logistic(x) - t, -x)
 
 /* The heads of one row: head h has width[h] logits from first[h] on. */
 struct head {
@@ -110,16 +111,17 @@ static enum ym_status heads_shape(const struct ym_node *nodes, struct ym_node *n
 	if (widths == NULL || widths->text != NULL || widths->count == 0)
 		return ym_fail(error, YM_ARGUMENT, "option 'widths' must be a list of numbers");
 	if (weights != NULL && weights->count != widths->count)
-		return ym_fail(error, YM_ARGUMENT, "option 'weights' has %zu numbers, expected %zu",
-		               weights->count, widths->count);
+		return ym_fail(error, YM_ARGUMENT,
+		               "option 'weights' has %zu numbers, expected %zu", weights->count,
+		               widths->count);
 	heads = ym_node_plan(node, widths->count * sizeof *heads, error);
 	if (heads == NULL)
 		return YM_MEMORY;
 	for (size_t head = 0; head < widths->count; head++) {
 		double width = widths->numbers[head];
 		if (!(width >= 1 && width <= 0x1p24) || width != (double)(size_t)width)
-			return ym_fail(error, YM_ARGUMENT, "width %zu is %g, expected a whole number",
-			               head + 1, width);
+			return ym_fail(error, YM_ARGUMENT,
+			               "width %zu is %g, expected a whole number", head + 1, width);
 		heads[head].first = total;
 		heads[head].width = (size_t)width;
 		heads[head].weight = weights == NULL ? 1 : (float)weights->numbers[head];
@@ -138,20 +140,21 @@ static enum ym_status heads_shape(const struct ym_node *nodes, struct ym_node *n
 	return YM_OK;
 }
 
-/* Softmax of one head into p; returns the cross-entropy of class. */
-static double head_loss(const float *x, float *p, size_t width, size_t class) {
+/* Softmax of one head into p; returns the cross-entropy of one of its classes. */
+static double head_loss(const float *x, float *p, size_t width, size_t target) {
 	double sum = 0;
 	float top = x[0], scale;
-	for (size_t at = 1; at < width; at++)
-		top = x[at] > top ? x[at] : top;
-	for (size_t at = 0; at < width; at++) {
-		p[at] = expf(x[at] - top);
+	size_t at = 0;
+	for (size_t other = 1; other < width; other++)
+		top = x[other] > top ? x[other] : top;
+	do {
+		p[at] = ym_exp(x[at] - top);
 		sum += (double)p[at];
-	}
+	} while (++at < width);
 	scale = (float)(1 / sum);
-	for (size_t at = 0; at < width; at++)
+	for (at = 0; at < width; at++)
 		p[at] *= scale;
-	return log(sum) - (double)(x[class] - top);
+	return log(sum) - (double)(x[target] - top);
 }
 
 /* Each row's sum over heads of weight times cross-entropy. A target below 0 masks its

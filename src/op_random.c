@@ -8,8 +8,8 @@ static enum ym_status dropout_shape(const struct ym_node *nodes, struct ym_node 
                                     struct ym_error *error) {
 	double rate = ym_node_number(node, "rate", 0.5);
 	if (!(rate >= 0 && rate < 1))
-		return ym_fail(error, YM_ARGUMENT, "option 'rate' is %g, expected 0 <= rate < 1",
-		               rate);
+		return ym_fail(error, YM_ARGUMENT,
+		               "option 'rate' is %g, expected 0 <= rate < 1", rate);
 	ym_shape_same(nodes, node, error);
 	if (!node->batched)
 		return ym_fail(error, YM_ARGUMENT, "needs a batched input");
@@ -28,7 +28,8 @@ static void dropout_forward(const struct ym_job *job, const struct ym_node *node
 	float grown = (float)(1 / (1 - rate));
 	size_t count = ym_job_count(job, node);
 	struct ym_rng rng;
-	ym_rng_seed(&rng, job->draw, (uint64_t)node->index * YM_PARTS + (uint64_t)job->part);
+	ym_rng_seed(&rng, job->draw,
+	            (uint64_t)node->index * YM_PARTS + (uint64_t)job->part);
 	for (size_t at = 0; at < count; at++) {
 		factor[at] = !job->training ? 1 : ym_rng_uniform(&rng) < rate ? 0 : grown;
 		y[at] = x[at] * factor[at];
@@ -44,6 +45,7 @@ static void dropout_backward(const struct ym_job *job, const struct ym_node *nod
 }
 
 const struct ym_operator ym_random_operators[] = {
-	{"dropout", "rate", 1, 1, dropout_shape, dropout_forward, dropout_backward, NULL, 0},
+	{"dropout", "rate", 1, 1, dropout_shape, dropout_forward, dropout_backward, NULL,
+     0},
 	{0},
 };

@@ -4,6 +4,7 @@
 */
 #include <math.h>
 
+#include "elementary.h"
 #include "op.h"
 
 static enum ym_status reduce_shape(const struct ym_node *nodes, struct ym_node *node,
@@ -97,14 +98,16 @@ static size_t last_axis(const struct ym_node *node) {
 	return node->shape[node->rank - 1];
 }
 
-/* log(sum(exp(x))) over n elements, safe from overflow. */
+/* log(sum(exp(x))) over n > 0 elements, safe from overflow. */
 static double log_sum(const float *x, size_t n) {
 	double sum = 0;
 	float top = x[0];
-	for (size_t at = 1; at < n; at++)
-		top = x[at] > top ? x[at] : top;
-	for (size_t at = 0; at < n; at++)
-		sum += (double)expf(x[at] - top);
+	size_t at = 0;
+	for (size_t other = 1; other < n; other++)
+		top = x[other] > top ? x[other] : top;
+	do
+		sum += (double)ym_exp(x[at] - top);
+	while (++at < n);
 	return (double)top + log(sum);
 }
 
@@ -129,7 +132,7 @@ static void log_softmax_backward(const struct ym_job *job, const struct ym_node 
 		for (size_t at = line; at < line + n; at++)
 			sum += (double)dy[at];
 		for (size_t at = line; at < line + n; at++)
-			dx[at] += dy[at] - expf(y[at]) * (float)sum;
+			dx[at] += dy[at] - ym_exp(y[at]) * (float)sum;
 	}
 }
 
@@ -138,7 +141,7 @@ static void softmax_forward(const struct ym_job *job, const struct ym_node *node
 	size_t count = ym_job_count(job, node);
 	log_softmax_forward(job, node);
 	for (size_t at = 0; at < count; at++)
-		y[at] = expf(y[at]);
+		y[at] = ym_exp(y[at]);
 }
 
 /* dx = y (dy - sum(y dy)) */

@@ -18,7 +18,8 @@ static enum ym_status reshape_shape(const struct ym_node *nodes, struct ym_node 
 		return status;
 	if (!ym_shape_count(node->rank, node->shape, &count) || count != input->row)
 		return ym_fail(error, YM_ARGUMENT, "shapes %s and %s have different sizes",
-		               ym_node_describe(input, text[0]), ym_node_describe(node, text[1]));
+		               ym_node_describe(input, text[0]),
+		               ym_node_describe(node, text[1]));
 	return YM_OK;
 }
 
@@ -107,8 +108,8 @@ static enum ym_status concat_shape(const struct ym_node *nodes, struct ym_node *
 	const struct ym_node *input = ym_node_input(nodes, node, 0);
 	size_t count = (size_t)node->input_count, axis = 0, size = 0, skip = 0;
 	struct cut *cuts = ym_node_plan(node, count * sizeof *cuts, error);
-	enum ym_status status =
-		cuts == NULL ? YM_MEMORY : ym_node_axis(node, input, &axis, error);
+	enum ym_status status = cuts == NULL ? YM_MEMORY
+	                                     : ym_node_axis(node, input, &axis, error);
 	char text[2][96];
 	if (status != YM_OK)
 		return status;
@@ -150,13 +151,14 @@ static void concat_backward(const struct ym_job *job, const struct ym_node *node
 	for (int input = 0; input < node->input_count; input++) {
 		float *dx = ym_input_gradient(job, node, input);
 		if (dx != NULL)
-			add_cut(&cuts[input], ym_job_rows(job, node), dx, ym_job_gradient(job, node),
-			        false);
+			add_cut(&cuts[input], ym_job_rows(job, node), dx,
+			        ym_job_gradient(job, node), false);
 	}
 }
 
 const struct ym_operator ym_shape_operators[] = {
-	{"reshape", "shape", 1, 1, reshape_shape, reshape_forward, reshape_backward, NULL, 0},
+	{"reshape", "shape", 1, 1, reshape_shape, reshape_forward, reshape_backward, NULL,
+     0},
 	{"slice", "axis first last", 1, 1, slice_shape, slice_forward, slice_backward, NULL,
      0},
 	{"concat", "axis", 1, -1, concat_shape, concat_forward, concat_backward, NULL, 0},

@@ -103,7 +103,8 @@ static void write_channel(struct ym_opn2 *chip, int index, uint8_t reg, uint8_t 
 	}
 }
 
-static void apply_write(struct ym_opn2 *chip, uint8_t port, uint8_t reg, uint8_t value) {
+static void apply_write(struct ym_opn2 *chip, uint8_t port, uint8_t reg,
+                        uint8_t value) {
 	int index = (reg & 3) + 3 * port;
 	if (reg < 0x30) {
 		if (port == 0)
@@ -133,11 +134,12 @@ static struct ym_pitch_registers slot_pitch(const struct ym_opn2 *chip, int c, i
 
 static int modulation(const struct ym_channel *channel, int s) {
 	const struct ym_slot *slot = channel->slot;
-	int s1 = slot[S1].out, s2_last = slot[S2].last, s3 = slot[S3].out, s2 = slot[S2].out;
+	int s1 = slot[S1].out, s2_last = slot[S2].last, s3 = slot[S3].out,
+		s2 = slot[S2].out;
 	if (s == S1)
 		return channel->feedback_now
-		               ? (slot[S1].out + slot[S1].last) >> (10 - channel->feedback_now)
-		               : 0;
+		           ? (slot[S1].out + slot[S1].last) >> (10 - channel->feedback_now)
+		           : 0;
 	/* S3 goes before S2, so S2's output is still that of the last frame there. */
 	switch (channel->algorithm * 4 + s) {
 	case 0 * 4 + S3: return s2 >> 1;
@@ -172,8 +174,8 @@ static void step_slot(struct ym_opn2 *chip, int c, int s, bool forced,
 	int total_level = c == 2 && chip->mode == 2 ? 0 : slot->tl;
 	int attenuation = ym_slot_attenuation(
 		slot, ssg.invert, frame->am >> ym_am_shift[channel->ams], total_level);
-	bool reset = ym_slot_envelope(slot, ssg, key, forced, pitch.keycode, frame->stepping,
-	                              frame->timer);
+	bool reset = ym_slot_envelope(slot, ssg, key, forced, pitch.keycode,
+	                              frame->stepping, frame->timer);
 	int output = ym_slot_output(slot->phase, modulation(channel, s), attenuation);
 	slot->last = slot->out;
 	slot->out = (int16_t)output;
@@ -225,9 +227,9 @@ static bool step_timer(struct ym_opn2 *chip) {
 }
 
 static void step_frame(struct ym_opn2 *chip) {
-	struct frame frame = {
-		chip->lfo_counter >> 2, ym_lfo_am(chip->lfo_counter),
-		ym_envelope_frame(chip->frame), ym_envelope_timer(chip->frame)};
+	struct frame frame = {chip->lfo_counter >> 2, ym_lfo_am(chip->lfo_counter),
+	                      ym_envelope_frame(chip->frame),
+	                      ym_envelope_timer(chip->frame)};
 	bool forced = step_timer(chip);
 	lfo_check(chip);
 	for (int c = 0; c < YM_CHANNELS; c++)
@@ -265,7 +267,8 @@ bool ym_opn2_valid(const struct ym_opn2 *chip) {
 	bool valid = (unsigned)chip->stage <= YM_STAGE_CLEAN && chip->mode < 4 &&
 	             chip->lfo_enable < 2 && chip->lfo_frequency < 8 &&
 	             chip->lfo_counter < 128 && chip->timer < 1024 && chip->dac_low < 2 &&
-	             chip->queue_first < YM_WRITE_QUEUE && chip->queue_count <= YM_WRITE_QUEUE;
+	             chip->queue_first < YM_WRITE_QUEUE &&
+	             chip->queue_count <= YM_WRITE_QUEUE;
 	for (int i = 0; i < 3; i++)
 		valid = valid && valid_pitch(&chip->special[i]);
 	for (int c = 0; c < YM_CHANNELS; c++) {

@@ -50,7 +50,7 @@ struct ym_channel {
 	uint8_t keys;         /* bits 0..3: S1..S4, as written to 0x28 */
 	uint8_t keys_last;    /* the same a frame ago: S1's key lags */
 	bool left, right;
-	int16_t sum[2];       /* accumulators of the last frame and the one before */
+	int16_t sum[2]; /* accumulators of the last frame and the one before */
 };
 
 struct ym_opn2 {
@@ -61,11 +61,11 @@ struct ym_opn2 {
 	uint8_t pitch_latch, special_latch;   /* A4-A6 and AC-AE */
 	uint8_t mode;                         /* 0x27 bits 7-6 */
 	uint8_t lfo_enable, lfo_frequency, lfo_counter, lfo_divider;
-	uint8_t dac_data, dac_low;            /* 0x2A; 0x2C bit 3 */
+	uint8_t dac_data, dac_low; /* 0x2A; 0x2C bit 3 */
 	bool dac_enable;
 	bool timer_load;
-	uint16_t timer;                       /* timer A's 10 bits */
-	uint16_t timer_left;                  /* frames to its next overflow; 0: stopped */
+	uint16_t timer;      /* timer A's 10 bits */
+	uint16_t timer_left; /* frames to its next overflow; 0: stopped */
 	struct {
 		uint8_t port, reg, value;
 	} queue[YM_WRITE_QUEUE];

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "denormal.h"
+#include "arithmetic.h"
 
 /* Parameters of one piece. */
 enum { PIECE = 16384 };
@@ -71,17 +71,17 @@ static void adam_piece(const struct step *step, size_t at, size_t end) {
 
 static void update_piece(void *context, size_t piece, int worker) {
 	const struct step *step = context;
-	unsigned before = ym_denormals_off();
+	struct ym_arithmetic before = ym_arithmetic_begin();
 	(void)worker;
 	if (step->optim->method == YM_SGD)
 		sgd_piece(step, piece * PIECE, piece_end(step, piece));
 	else
 		adam_piece(step, piece * PIECE, piece_end(step, piece));
-	ym_denormals_restore(before);
+	ym_arithmetic_end(before);
 }
 
-enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool, float *values,
-                             const float *gradients, double *norm,
+enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool,
+                             float *values, const float *gradients, double *norm,
                              struct ym_error *error) {
 	size_t pieces = (optim->count + PIECE - 1) / PIECE;
 	struct step step = {optim, values, gradients, NULL, 1};

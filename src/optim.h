@@ -16,21 +16,21 @@ extern const char *const ym_method_names[];
 struct ym_optim {
 	enum ym_method method;
 	double rate;
-	double momentum;       /* sgd: of the velocity; 0: none */
-	double beta1, beta2;   /* adam, adamw: decay of the mean and of the mean square */
-	double epsilon;        /* adam, adamw: added to the root of the mean square */
-	double decay;          /* of weights: by the gradient, or (adamw) apart from it */
-	double clip;           /* largest norm of the whole gradient; 0: no limit */
-	uint64_t steps;        /* taken */
-	size_t count;          /* parameters */
-	float *mean, *square;  /* (count) each, the caller's; square is unused by sgd */
+	double momentum;      /* sgd: of the velocity; 0: none */
+	double beta1, beta2;  /* adam, adamw: decay of the mean and of the mean square */
+	double epsilon;       /* adam, adamw: added to the root of the mean square */
+	double decay;         /* of weights: by the gradient, or (adamw) apart from it */
+	double clip;          /* largest norm of the whole gradient; 0: no limit */
+	uint64_t steps;       /* taken */
+	size_t count;         /* parameters */
+	float *mean, *square; /* (count) each, the caller's; square is unused by sgd */
 };
 
 /* Updates values from gradients, and stores the gradient's norm (before clipping) in
 ** *norm. YM_DIVERGED, and nothing is changed, when the norm is not finite. YM_MEMORY
 ** when there is none for a few sums. */
-enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool, float *values,
-                             const float *gradients, double *norm,
+enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool,
+                             float *values, const float *gradients, double *norm,
                              struct ym_error *error);
 
 #endif

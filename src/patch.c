@@ -4,6 +4,7 @@
 
 #include "slot.h"
 
+/* clang-format off */
 const struct ym_field ym_patch_fields[YM_PATCH_FIELDS] = {
 	{"algorithm", 0, 7, false, 0, 0xB0, 0, 3, 0x40, "how the operators are connected"},
 	{"feedback", 0, 7, false, 0, 0xB0, 3, 3, 0x41, "operator 1 modulating itself"},
@@ -25,6 +26,7 @@ const struct ym_field ym_operator_fields[YM_OPERATOR_FIELDS] = {
 	{"sl", 0, 15, false, 0, 0x80, 4, 4, 5, "sustain level: 3 dB a step; 15: 93 dB"},
 	{"ssg", 0, 15, true, 0, 0x90, 0, 4, 6, "SSG-EG shape; below 8: off"},
 };
+/* clang-format on */
 
 const uint8_t ym_carriers[8] = {8, 8, 8, 8, 10, 14, 14, 15};
 const uint8_t ym_slot_offset[YM_OPERATORS] = {0, 8, 4, 12};
@@ -52,8 +54,8 @@ void ym_patch_unpack(struct ym_patch *patch, const uint8_t bytes[YM_FIELDS]) {
 	for (int i = 0; i < YM_FIELDS; i++) {
 		const struct ym_field *field = ym_field_at(i);
 		int last = field->maximum - field->minimum;
-		*ym_patch_at(patch, i) =
-			(int8_t)(field->minimum + (bytes[i] < last ? bytes[i] : last));
+		*ym_patch_at(patch, i) = (int8_t)(field->minimum +
+		                                  (bytes[i] < last ? bytes[i] : last));
 	}
 }
 
@@ -84,21 +86,20 @@ void ym_patch_writes(const struct ym_patch *patch, int channel,
 			for (int f = 0; f < YM_OPERATOR_FIELDS; f++)
 				if (ym_operator_fields[f].base == base)
 					value |= operator_bits(patch->op[o], (enum ym_operator_field)f);
-			*writes++ =
-				(struct ym_write){port, (uint8_t)(base + place), (uint8_t)value};
+			*writes++ = (struct ym_write){port, (uint8_t)(base + place),
+			                              (uint8_t)value};
 		}
 	}
 	*writes++ = (struct ym_write){
 		port, (uint8_t)(0xB0 + offset),
 		(uint8_t)(field[YM_FEEDBACK] << 3 | field[YM_ALGORITHM])};
-	*writes = (struct ym_write){
-		port, (uint8_t)(0xB4 + offset),
-		(uint8_t)(0xC0 | field[YM_AMS] << 4 | field[YM_FMS])};
+	*writes = (struct ym_write){port, (uint8_t)(0xB4 + offset),
+	                            (uint8_t)(0xC0 | field[YM_AMS] << 4 | field[YM_FMS])};
 }
 
 /* Bit t of modulates[algorithm][o]: operator o + 1 modulates operator t + 1. */
 static const uint8_t modulates[8][YM_OPERATORS] = {
-	{2, 4, 8, 0}, {4, 4, 8, 0}, {8, 4, 8, 0}, {2, 8, 8, 0},
+	{2, 4, 8, 0}, {4, 4, 8, 0},  {8, 4, 8, 0}, {2, 8, 8, 0},
 	{2, 0, 8, 0}, {14, 0, 0, 0}, {2, 0, 0, 0}, {0, 0, 0, 0},
 };
 
@@ -108,7 +109,10 @@ enum { TL_SILENT = 0x340 >> 3 };
 
 /* An operator that cannot be heard: everything at rest. */
 static const int8_t dead_operator[YM_OPERATOR_FIELDS] = {
-	[YM_MUL] = 1, [YM_TL] = 127, [YM_AR] = 31, [YM_RR] = 15,
+	[YM_MUL] = 1,
+	[YM_TL] = 127,
+	[YM_AR] = 31,
+	[YM_RR] = 15,
 };
 
 /* Bits of the operators whose own settings let nothing out: with AR 0 the level
@@ -127,8 +131,7 @@ static void rest_dead_operators(struct ym_patch *patch) {
 	int algorithm = patch->field[YM_ALGORITHM];
 	int dead = silent_operators(patch);
 	for (int o = YM_OPERATORS - 1; o >= 0; o--) /* modulators act on later ones */
-		if (!(ym_carriers[algorithm] & 1 << o) &&
-		    !(modulates[algorithm][o] & ~dead))
+		if (!(ym_carriers[algorithm] & 1 << o) && !(modulates[algorithm][o] & ~dead))
 			dead |= 1 << o;
 	for (int o = 0; o < YM_OPERATORS; o++)
 		if (dead & 1 << o)
@@ -166,7 +169,8 @@ static void rest_lfo(struct ym_patch *patch) {
 		field[YM_LFO] = -1;
 }
 
-static void sort_operators(int8_t (*op)[YM_OPERATOR_FIELDS], const int *which, int count) {
+static void sort_operators(int8_t (*op)[YM_OPERATOR_FIELDS], const int *which,
+                           int count) {
 	int8_t swap[YM_OPERATOR_FIELDS];
 	for (int i = 1; i < count; i++)
 		for (int j = i; j > 0; j--) {
@@ -231,8 +235,8 @@ enum ym_status ym_y12_decode(const uint8_t *bytes, size_t size, struct ym_y12 *y
 	uint8_t kept[YM_Y12_SIZE];
 	struct ym_patch *patch = &y12->patch;
 	if (size != YM_Y12_SIZE)
-		return ym_fail(error, YM_FORMAT, "a Y12 has %d bytes, this has %zu", YM_Y12_SIZE,
-		               size);
+		return ym_fail(error, YM_FORMAT, "a Y12 has %d bytes, this has %zu",
+		               YM_Y12_SIZE, size);
 	for (int f = 0; f < YM_PATCH_FIELDS; f++) {
 		const struct ym_field *field = &ym_patch_fields[f];
 		patch->field[f] = field->fallback;
@@ -261,8 +265,8 @@ void ym_y12_encode(const struct ym_y12 *y12, uint8_t bytes[YM_Y12_SIZE]) {
 	memset(bytes, 0, YM_Y12_SIZE);
 	for (int o = 0; o < YM_OPERATORS; o++)
 		for (int f = 0; f < YM_OPERATOR_FIELDS; f++)
-			bytes[4 * ym_slot_offset[o] + ym_operator_fields[f].y12] |=
-				(uint8_t)operator_bits(patch->op[o], (enum ym_operator_field)f);
+			bytes[4 * ym_slot_offset[o] + ym_operator_fields[f].y12] |= (uint8_t)
+				operator_bits(patch->op[o], (enum ym_operator_field)f);
 	for (int f = 0; f < YM_PATCH_FIELDS; f++)
 		if (ym_patch_fields[f].y12 >= 0)
 			bytes[ym_patch_fields[f].y12] = (uint8_t)patch->field[f];

@@ -43,10 +43,10 @@ struct ym_field {
 	int8_t minimum, maximum; /* both included */
 	bool optional;           /* may be absent from a patch table: then `fallback` */
 	int8_t fallback;
-	uint8_t base;            /* first register (operator 1, channel 1); 0x22: LFO */
-	uint8_t shift, width;    /* its bits there */
-	int8_t y12;              /* offset in a Y12 file or operator block; -1: not kept */
-	const char *meaning;     /* for help and documents */
+	uint8_t base;         /* first register (operator 1, channel 1); 0x22: LFO */
+	uint8_t shift, width; /* its bits there */
+	int8_t y12;           /* offset in a Y12 file or operator block; -1: not kept */
+	const char *meaning;  /* for help and documents */
 };
 
 extern const struct ym_field ym_patch_fields[YM_PATCH_FIELDS];
@@ -111,9 +111,9 @@ struct ym_y12 {
 
 /* Where a Y12 file held bits that no field has; they are dropped. */
 struct ym_y12_stray {
-	int count;              /* bytes changed */
-	int first;              /* offset of the first of them */
-	uint8_t found, kept;    /* its value in the file and what a writer gives */
+	int count;           /* bytes changed */
+	int first;           /* offset of the first of them */
+	uint8_t found, kept; /* its value in the file and what a writer gives */
 };
 
 /* Decodes exactly YM_Y12_SIZE bytes; another size, an algorithm or a feedback above

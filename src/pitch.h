@@ -1,6 +1,5 @@
 /*
-** What a recording says about the note that was played: its pitch, when it began and
-** when the key was let go.
+** The pitch of a note that was recorded.
 */
 #ifndef PITCH_H
 #define PITCH_H
@@ -18,20 +17,5 @@
 enum ym_status ym_pitch(const float *samples, size_t count, double rate, double lowest,
                         double highest, double *f0, double *confidence,
                         struct ym_error *error);
-
-/* *onset is the sample at which the note begins. It is where the sound leaves the
-** noise before it: -40 dB of its peak is passed for the first time (higher in noise),
-** and from there back to -60 dB or twice the noise. A slow attack is assumed to fall
-** exponentially from the chip's -96 dB, so that a slow note of the chip is not cut
-** where it becomes audible. A sound that starts at once, or nearly so for its attack,
-** has onset 0. YM_INPUT for silence and values that are not numbers. */
-enum ym_status ym_note_onset(const float *samples, size_t count, double rate,
-                             size_t *onset, struct ym_error *error);
-
-/* *held is the time in seconds, from the first sample, at which the key was let go:
-** where the level, in dB, bends down most sharply (by 25 dB/s at least) and never comes
-** back. Without such a place it is the length of the sound. YM_INPUT as above. */
-enum ym_status ym_note_held(const float *samples, size_t count, double rate, double *held,
-                            struct ym_error *error);
 
 #endif

@@ -18,8 +18,8 @@ enum ym_status ym_fail_system(struct ym_error *error, const char *path, int numb
 	return ym_fail(error, YM_IO, "%s: %s", path, reason);
 }
 
-enum ym_status ym_replacement_begin(struct ym_replacement *replacement, const char *path,
-                                    struct ym_error *error) {
+enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
+                                    const char *path, struct ym_error *error) {
 	const char *slash = strrchr(path, '/');
 	size_t folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
 	struct stat target;

@@ -10,13 +10,13 @@
 struct ym_replacement {
 	const char *path; /* the target: the caller's string, which must stay */
 	char *temporary;
-	int descriptor;   /* open for reading and writing */
+	int descriptor; /* open for reading and writing */
 };
 
 /* Makes the temporary file. YM_IO when the folder does not allow it, or the target
 ** exists and is no regular file. */
-enum ym_status ym_replacement_begin(struct ym_replacement *replacement, const char *path,
-                                    struct ym_error *error);
+enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
+                                    const char *path, struct ym_error *error);
 
 /* Closes and renames it; on failure it is gone and the target as it was. */
 enum ym_status ym_replacement_commit(struct ym_replacement *replacement,

@@ -16,9 +16,9 @@ struct ym_rng {
 ** split in parts can draw in any order. */
 void ym_rng_seed(struct ym_rng *rng, uint64_t seed, uint64_t stream);
 
-uint64_t ym_rng_bits(struct ym_rng *rng);   /* 64 random bits */
-double ym_rng_uniform(struct ym_rng *rng);  /* 0 <= x < 1, a multiple of 2^-53 */
-double ym_rng_normal(struct ym_rng *rng);   /* mean 0, standard deviation 1 */
+uint64_t ym_rng_bits(struct ym_rng *rng);  /* 64 random bits */
+double ym_rng_uniform(struct ym_rng *rng); /* 0 <= x < 1, a multiple of 2^-53 */
+double ym_rng_normal(struct ym_rng *rng);  /* mean 0, standard deviation 1 */
 
 /* 0..limit-1, each equally likely; limit must not be 0. */
 uint64_t ym_rng_below(struct ym_rng *rng, uint64_t limit);

@@ -10,7 +10,7 @@ enum { YM_SHA256_BLOCK = 64, YM_SHA256_SIZE = 32 };
 
 struct ym_sha256 {
 	uint32_t state[8];
-	uint64_t size; /* bytes added so far */
+	uint64_t size;                        /* bytes added so far */
 	unsigned char block[YM_SHA256_BLOCK]; /* the last size % 64 of them */
 };
 

@@ -1,5 +1,6 @@
 #include "slot.h"
 
+/* clang-format off */
 const uint16_t ym_log_sine[256] = {
 	2137, 1731, 1543, 1419, 1326, 1252, 1190, 1137, 1091, 1050, 1013, 979, 949, 920,
 	894, 869, 846, 825, 804, 785, 767, 749, 732, 717, 701, 687, 672, 659, 646, 633,
@@ -46,6 +47,7 @@ const uint8_t ym_detune[4][32] = {
 	{2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 7,
 	 8, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 22, 22, 22, 22},
 };
+/* clang-format on */
 
 const uint8_t ym_am_shift[4] = {7, 3, 1, 0};
 const uint8_t ym_lfo_period[8] = {108, 77, 71, 67, 62, 44, 8, 5};
@@ -68,7 +70,8 @@ static uint32_t modulated_fnum(unsigned fnum, int pm, int fms) {
 	unsigned high = fnum >> 4, position = pm & 15, deviation;
 	if (position & 8)
 		position ^= 15;
-	deviation = (high >> pm_shift_a[fms][position]) + (high >> pm_shift_b[fms][position]);
+	deviation = (high >> pm_shift_a[fms][position]) +
+	            (high >> pm_shift_b[fms][position]);
 	if (fms > 5)
 		deviation <<= fms - 5;
 	deviation >>= 2;

@@ -36,9 +36,9 @@ struct ym_slot {
 	/* registers */
 	uint8_t mul, dt, tl, rs, ar, am, dr, sr, rr, sl, ssg;
 	/* state */
-	uint8_t state;     /* enum ym_envelope_state */
-	bool key;          /* the key latch of the last frame */
-	bool down;         /* SSG-EG direction */
+	uint8_t state; /* enum ym_envelope_state */
+	bool key;      /* the key latch of the last frame */
+	bool down;     /* SSG-EG direction */
 	uint16_t level;
 	uint32_t phase;
 	int16_t out, last; /* outputs of this frame and the one before */
@@ -164,7 +164,8 @@ static inline bool ym_slot_envelope(struct ym_slot *slot, struct ym_ssg ssg, boo
 			add = (int)((unsigned)~level << class) >> 5;
 	} else if (!start && old == YM_ATTACK)
 		slot->state = YM_DECAY;
-	else if (!start && old == YM_DECAY && level >> 4 == 2 * (slot->sl == 15 ? 31 : slot->sl))
+	else if (!start && old == YM_DECAY &&
+	         level >> 4 == 2 * (slot->sl == 15 ? 31 : slot->sl))
 		slot->state = YM_SUSTAIN;
 	else if (!start && !off && class)
 		add = 1 << (class - 1) << (slot->ssg & 8 ? 2 : 0);

@@ -131,7 +131,8 @@ static void set_band(struct ym_bank *bank, int band, double left, double centre,
 	int first = low < 1 ? 1 : low > last_bin ? last_bin + 1 : (int)low;
 	int last = high > last_bin ? last_bin : (int)high;
 	for (int bin = first; bin <= last; bin++) {
-		double rise = (bin - left) / (centre - left), fall = (right - bin) / (right - centre);
+		double rise = (bin - left) / (centre - left),
+			   fall = (right - bin) / (right - centre);
 		bank->weight[end++] = (float)(rise < fall ? rise : fall);
 	}
 	while ((end - offset) % YM_LANES != 0)
@@ -195,7 +196,8 @@ void ym_bank_harmonics(struct ym_bank *bank, double rate, double f0) {
 void ym_bank_apply(const struct ym_bank *bank, const float *power, float *out) {
 	const float *weight = bank->weight;
 	for (int band = 0; band < bank->bands; band++) {
-		const float *from = power + bank->first[band], *end = bank->weight + bank->end[band];
+		const float *from = power + bank->first[band],
+					*end = bank->weight + bank->end[band];
 		ym_lanes sum = {0};
 		for (; weight < end; weight += YM_LANES, from += YM_LANES)
 			sum += ym_lanes_load(weight) * ym_lanes_load(from);
@@ -208,7 +210,8 @@ void ym_decibels(const float *power, float scale, float floor, float *out,
 	const float decibels = 3.01029996f; /* 10 log10(2) */
 	for (size_t i = 0; i < count; i += YM_LANES)
 		ym_lanes_store(out + i,
-		               decibels * ym_lanes_log2(ym_lanes_load(power + i) * scale + floor));
+		               decibels *
+		                   ym_lanes_log2(ym_lanes_load(power + i) * scale + floor));
 }
 
 void ym_cosine_transform(const float *values, int count, float *out, int coefficients) {

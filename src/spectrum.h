@@ -43,7 +43,7 @@ void ym_frames_power(const struct ym_frames *frames, float *work, const float *s
 
 /* A sparse matrix from the bins of a power spectrum to bands. */
 struct ym_bank {
-	int size;        /* samples in the frames it is for */
+	int size; /* samples in the frames it is for */
 	int bands;
 	int bins;        /* the bands read bins 0 .. bins - 1 */
 	int *first;      /* of each band, its first bin */
@@ -76,7 +76,8 @@ void ym_bank_apply(const struct ym_bank *bank, const float *power, float *out);
 
 /* out[i] = 10 log10(scale * power[i] + floor), within 1e-5 dB, over whole lanes: both
 ** arrays are padded. scale * power + floor must be positive and normal. */
-void ym_decibels(const float *power, float scale, float floor, float *out, size_t count);
+void ym_decibels(const float *power, float scale, float floor, float *out,
+                 size_t count);
 
 /* The first coefficients of the orthonormal DCT-II of values, as MFCCs are made from
 ** decibels of mel bands: out[k] = s(k) sum values[n] cos(pi k (n + 1/2) / count), with
@@ -85,8 +86,9 @@ void ym_cosine_transform(const float *values, int count, float *out, int coeffic
 
 /* Subtracts the first sample, then removes what is below 20 Hz (2nd-order Butterworth,
 ** forwards): a voice of the chip carries a constant offset. Values within 1e-12 of zero
-** become zero. out may be samples itself and has room for an even count. False when the result holds a value that is not a
-** number, or an energy (sum of squares) beyond 1e30, where powers might overflow. */
+** become zero. out may be samples itself and has room for an even count. False when the
+** result holds a value that is not a number, or has an energy (sum of squares) beyond
+** 1e30, where powers might overflow. */
 bool ym_highpass(double rate, const float *samples, size_t count, float *out);
 
 #endif

@@ -76,8 +76,12 @@ void ym_element_set(enum ym_type type, void *element, double value) {
 	case YM_F32: *(float *)element = (float)value; break;
 	case YM_F16: *(uint16_t *)element = ym_f32_to_f16((float)value); break;
 	case YM_U8: *(uint8_t *)element = (uint8_t)into(value, 0, UINT8_MAX); break;
-	case YM_I16: *(int16_t *)element = (int16_t)into(value, INT16_MIN, INT16_MAX); break;
-	case YM_I32: *(int32_t *)element = (int32_t)into(value, INT32_MIN, INT32_MAX); break;
+	case YM_I16:
+		*(int16_t *)element = (int16_t)into(value, INT16_MIN, INT16_MAX);
+		break;
+	case YM_I32:
+		*(int32_t *)element = (int32_t)into(value, INT32_MIN, INT32_MAX);
+		break;
 	}
 }
 

@@ -16,8 +16,8 @@ enum ym_type { YM_F32, YM_F16, YM_U8, YM_I16, YM_I32 };
 ** count elements. A tensor owns nothing: whoever made it keeps the memory. */
 struct ym_tensor {
 	enum ym_type type;
-	int rank;                 /* 1..YM_RANK */
-	size_t shape[YM_RANK];    /* elements along each axis; 0 is allowed */
+	int rank;              /* 1..YM_RANK */
+	size_t shape[YM_RANK]; /* elements along each axis; 0 is allowed */
 	ptrdiff_t stride[YM_RANK];
 	void *data;
 };

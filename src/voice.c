@@ -6,8 +6,8 @@
 void ym_voice_tables_fill(struct ym_voice_tables *tables) {
 	for (int angle = 0; angle < 1024; angle++) {
 		int index = angle & 0x100 ? ~angle & 0xFF : angle & 0xFF;
-		tables->wave[angle] =
-			(uint16_t)(ym_log_sine[index] + (angle & 0x200 ? YM_AMPLITUDES : 0));
+		tables->wave[angle] = (uint16_t)(ym_log_sine[index] +
+		                                 (angle & 0x200 ? YM_AMPLITUDES : 0));
 	}
 	for (int i = 0; i < YM_AMPLITUDES; i++) {
 		tables->amplitude[i] = (int16_t)ym_amplitude(i);
@@ -18,14 +18,14 @@ void ym_voice_tables_fill(struct ym_voice_tables *tables) {
 #define NEVER UINT64_MAX
 
 /* One operator between two changes. Phases fill 32 bits here, to wrap by themselves. */
-struct operator {
+struct operator{
 	struct ym_slot slot;
-	struct ym_ssg ssg;         /* of the frame about to be stepped */
-	bool turned;               /* it changed the SSG-EG's direction */
-	uint64_t next;             /* the next frame whose envelope step matters */
-	uint64_t key_on, key_off;  /* frames in which the key latch changes */
+	struct ym_ssg ssg;        /* of the frame about to be stepped */
+	bool turned;              /* it changed the SSG-EG's direction */
+	uint64_t next;            /* the next frame whose envelope step matters */
+	uint64_t key_on, key_off; /* frames in which the key latch changes */
 	uint32_t phase, step;
-	const int16_t *amplitude;  /* at the current attenuation */
+	const int16_t *amplitude; /* at the current attenuation */
 };
 
 struct voice {
@@ -34,26 +34,25 @@ struct voice {
 	struct ym_pitch_registers pitch;
 	enum ym_stage stage;
 	int algorithm, feedback, ams, fms;
-	int lfo_period;      /* frames a step of the LFO's counter; 0: at rest */
-	uint64_t lfo_next;   /* frame of its next step */
+	int lfo_period;    /* frames a step of the LFO's counter; 0: at rest */
+	uint64_t lfo_next; /* frame of its next step */
 	int am, pm;
 	int16_t out1, last1; /* outputs of operator 1: last frame, the one before */
 	int16_t out2;        /* output of operator 2 in the last frame */
 };
 
-static bool key_at(const struct operator *op, uint64_t frame) {
+static bool key_at(const struct operator* op, uint64_t frame) {
 	return frame >= op->key_on && frame < op->key_off;
 }
 
 /* Frame after which the key latch next changes. */
-static uint64_t next_key(const struct operator *op, uint64_t frame) {
+static uint64_t next_key(const struct operator* op, uint64_t frame) {
 	return frame < op->key_on ? op->key_on : frame < op->key_off ? op->key_off : NEVER;
 }
 
-static void set_attenuation(const struct voice *voice, struct operator *op) {
-	int attenuation = ym_slot_attenuation(&op->slot, op->ssg.invert,
-	                                      voice->am >> ym_am_shift[voice->ams],
-	                                      op->slot.tl);
+static void set_attenuation(const struct voice *voice, struct operator* op) {
+	int attenuation = ym_slot_attenuation(
+		&op->slot, op->ssg.invert, voice->am >> ym_am_shift[voice->ams], op->slot.tl);
 	if (attenuation > YM_LEVEL_INAUDIBLE)
 		attenuation = YM_LEVEL_INAUDIBLE;
 	op->amplitude = voice->tables->amplitude + 4 * attenuation;
@@ -79,7 +78,7 @@ static uint64_t next_tick(int rate, uint64_t frame) {
 }
 
 /* The next frame after `frame` whose step can change a settled envelope. */
-static uint64_t next_change(const struct operator *op, int keycode, uint64_t frame) {
+static uint64_t next_change(const struct operator* op, int keycode, uint64_t frame) {
 	const struct ym_slot *slot = &op->slot;
 	int rate = ym_slot_rate(slot, slot->state);
 	bool off = slot->ssg & 8 ? slot->level >= 0x200 : slot->level >= 0x3F0;
@@ -91,7 +90,7 @@ static uint64_t next_change(const struct operator *op, int keycode, uint64_t fra
 }
 
 /* Steps the envelope in one frame; true while it has not settled. */
-static bool step_envelope(const struct voice *voice, struct operator *op,
+static bool step_envelope(const struct voice *voice, struct operator* op,
                           uint64_t frame) {
 	struct ym_slot *slot = &op->slot;
 	struct ym_slot before = *slot;
@@ -106,7 +105,7 @@ static bool step_envelope(const struct voice *voice, struct operator *op,
 
 /* What the SSG-EG does in a frame about to be stepped. The attenuation of that very
 ** frame depends on it, so such a frame is a run of its own. */
-static void begin_ssg(const struct voice *voice, struct operator *op, uint64_t frame) {
+static void begin_ssg(const struct voice *voice, struct operator* op, uint64_t frame) {
 	bool down = op->slot.down;
 	op->ssg = ym_slot_ssg(&op->slot, key_at(op, frame));
 	op->turned = down != op->slot.down;
@@ -116,7 +115,7 @@ static void begin_ssg(const struct voice *voice, struct operator *op, uint64_t f
 /* The step that ends a run of frames. Without SSG-EG an envelope frame is followed at
 ** once by the two frames after it: what they change is a state, or a level that is
 ** silent anyway. */
-static void end_run(const struct voice *voice, struct operator *op, uint64_t frame) {
+static void end_run(const struct voice *voice, struct operator* op, uint64_t frame) {
 	bool busy = step_envelope(voice, op, frame);
 	if (op->slot.ssg & 8)
 		busy |= op->turned || (op->slot.key && (op->ssg.reset || op->ssg.repeat));
@@ -140,14 +139,14 @@ static void set_lfo(struct voice *voice, uint64_t frame) {
 	voice->am = ym_lfo_am(counter);
 	voice->pm = (int)counter >> 2;
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		struct operator *op = &voice->op[o];
+		struct operator* op = & voice->op[o];
 		op->step = ym_phase_step(&op->slot, voice->pitch, voice->pm, voice->fms) << 12;
 		set_attenuation(voice, op);
 	}
 }
 
-static inline int look_up(const uint16_t *wave, const int16_t *amplitude, uint32_t phase,
-                          int modulation) {
+static inline int look_up(const uint16_t *wave, const int16_t *amplitude,
+                          uint32_t phase, int modulation) {
 	return amplitude[wave[((int)(phase >> 22) + modulation) & 0x3FF]];
 }
 
@@ -175,13 +174,14 @@ static inline int carriers(int algorithm, bool clean, int s1, int s2, int s3, in
 
 /* Runs count frames with everything constant but the phases. algorithm, feedback and
 ** clean are constants where it is inlined. */
-static inline __attribute__((always_inline)) void
-run(struct voice *voice, size_t count, int16_t *out, const int algorithm,
-    const bool feedback, const bool clean) {
+static inline __attribute__((always_inline)) void run(struct voice *voice, size_t count,
+                                                      int16_t *out, const int algorithm,
+                                                      const bool feedback,
+                                                      const bool clean) {
 	const uint16_t *wave = voice->tables->wave;
-	const struct operator *op = voice->op;
+	const struct operator* op = voice->op;
 	const int16_t *a1 = op[0].amplitude, *a2 = op[1].amplitude, *a3 = op[2].amplitude,
-	              *a4 = op[3].amplitude;
+				  *a4 = op[3].amplitude;
 	const uint32_t d1 = op[0].step, d2 = op[1].step, d3 = op[2].step, d4 = op[3].step;
 	uint32_t p1 = op[0].phase, p2 = op[1].phase, p3 = op[2].phase, p4 = op[3].phase;
 	const int shift = 10 - voice->feedback;
@@ -218,26 +218,23 @@ run(struct voice *voice, size_t count, int16_t *out, const int algorithm,
 	voice->out2 = (int16_t)s2;
 }
 
-#define RUN(algorithm)                                                        \
-	case algorithm:                                                       \
-		if (voice->stage == YM_STAGE_CLEAN)                           \
-			voice->feedback ? run(voice, count, out, algorithm, true, true) \
-					: run(voice, count, out, algorithm, false, true); \
-		else                                                          \
-			voice->feedback ? run(voice, count, out, algorithm, true, false) \
-					: run(voice, count, out, algorithm, false, false); \
-		break
+#define RUN(algorithm)                                                                 \
+	case 4 * algorithm + 0: run(voice, count, out, algorithm, false, false); break;    \
+	case 4 * algorithm + 1: run(voice, count, out, algorithm, false, true); break;     \
+	case 4 * algorithm + 2: run(voice, count, out, algorithm, true, false); break;     \
+	case 4 * algorithm + 3: run(voice, count, out, algorithm, true, true); break;
 
 static void run_frames(struct voice *voice, size_t count, int16_t *out) {
-	switch (voice->algorithm) {
-		RUN(0);
-		RUN(1);
-		RUN(2);
-		RUN(3);
-		RUN(4);
-		RUN(5);
-		RUN(6);
-		RUN(7);
+	bool feedback = voice->feedback != 0, clean = voice->stage == YM_STAGE_CLEAN;
+	switch (4 * voice->algorithm + 2 * feedback + clean) {
+		RUN(0)
+		RUN(1)
+		RUN(2)
+		RUN(3)
+		RUN(4)
+		RUN(5)
+		RUN(6)
+		RUN(7)
 	default: break;
 	}
 }
@@ -245,7 +242,7 @@ static void run_frames(struct voice *voice, size_t count, int16_t *out) {
 /* True when nothing will be heard any more: the carriers have ended for good. */
 static bool ended(const struct voice *voice, uint64_t frame) {
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		const struct operator *op = &voice->op[o];
+		const struct operator* op = & voice->op[o];
 		if ((ym_carriers[voice->algorithm] >> o & 1) &&
 		    ((op->slot.ssg & 8) || op->slot.level != YM_LEVEL_MAX ||
 		     op->slot.state != YM_RELEASE || frame <= op->key_on))
@@ -260,8 +257,8 @@ static void set_up(struct voice *voice, const struct ym_voice_tables *tables,
 	memset(voice, 0, sizeof *voice);
 	voice->tables = tables;
 	voice->stage = note->stage;
-	voice->pitch = (struct ym_pitch_registers){
-		note->fnum, note->block, ym_keycode(note->fnum, note->block)};
+	voice->pitch = (struct ym_pitch_registers){note->fnum, note->block,
+	                                           ym_keycode(note->fnum, note->block)};
 	voice->algorithm = patch->field[YM_ALGORITHM];
 	voice->feedback = patch->field[YM_FEEDBACK];
 	voice->ams = patch->field[YM_AMS];
@@ -270,7 +267,7 @@ static void set_up(struct voice *voice, const struct ym_voice_tables *tables,
 		voice->lfo_period = ym_lfo_period[patch->field[YM_LFO]];
 	ym_patch_writes(patch, 0, writes);
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		struct operator *op = &voice->op[o];
+		struct operator* op = & voice->op[o];
 		int lag = o == 0; /* operator 1 sees its key a frame late */
 		for (int i = 0; i < 7; i++) {
 			struct ym_write write = writes[1 + 7 * o + i];
@@ -320,7 +317,7 @@ void ym_voice_render(const struct ym_voice_tables *tables, const struct ym_patch
 		if (voice.lfo_next - 1 < last)
 			last = voice.lfo_next - 1;
 		for (int o = 0; o < YM_OPERATORS; o++) {
-			struct operator *op = &voice.op[o];
+			struct operator* op = & voice.op[o];
 			uint64_t stop = op->next;
 			if (op->slot.ssg & 8) {
 				if (op->next == frame)
@@ -356,7 +353,8 @@ void ym_voice_scale(enum ym_stage stage, const int16_t *samples, size_t count,
 }
 
 bool ym_note_pitch(double note, double clock, struct ym_note *pitch) {
-	double frequency = 440 * exp2((note - 69) / 12), octave = floor(note / 12) - 1, fnum;
+	double frequency = 440 * exp2((note - 69) / 12), octave = floor(note / 12) - 1,
+		   fnum;
 	pitch->block = (uint8_t)(octave < 0 ? 0 : octave > 7 ? 7 : octave);
 	fnum = nearbyint(frequency * YM_CLOCKS_PER_SAMPLE * 0x1p20 / clock /
 	                 exp2(pitch->block - 1));

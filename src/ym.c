@@ -7,8 +7,8 @@
 
 enum { ALIGNMENT = 64 };
 
-enum ym_status ym_fail(struct ym_error *error, enum ym_status status, const char *format,
-                       ...) {
+enum ym_status ym_fail(struct ym_error *error, enum ym_status status,
+                       const char *format, ...) {
 	va_list arguments;
 	error->status = status;
 	va_start(arguments, format);

@@ -30,8 +30,8 @@ struct ym_error {
 
 /* Fills *error (printf style) and returns status, so that a function can end in
 ** `return ym_fail(error, YM_FORMAT, ...)`. */
-enum ym_status ym_fail(struct ym_error *error, enum ym_status status, const char *format,
-                       ...) __attribute__((format(printf, 3, 4)));
+enum ym_status ym_fail(struct ym_error *error, enum ym_status status,
+                       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* YM_MEMORY with its standard message. */
 enum ym_status ym_no_memory(struct ym_error *error);

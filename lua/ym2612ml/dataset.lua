@@ -2,29 +2,13 @@
 -- and crossings of real ones; and packed data sets of notes played with them.
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
-local lfs = require "lfs"
+local lfs = require "ym2612ml.filesystem"
 local patches = require "ym2612ml.patch"
+local priors = require "ym2612ml.prior"
 
 local M = {}
 
 local FIELDS = patches.fields()
-local is_carrier = {}
-for algorithm = 0, 7 do
-  is_carrier[algorithm] = {}
-  for _, operator in ipairs(patches.carriers(algorithm)) do
-    is_carrier[algorithm][operator] = true
-  end
-end
-
--- The operator fields a prior describes. AM and SSG-EG are left off: they act on few
--- real patches, and without an LFO AM only attenuates.
-local DRAWN = {}
-for _, field in ipairs(FIELDS) do
-  if field.operator == 1 and field.name ~= "am" and field.name ~= "ssg" then
-    DRAWN[#DRAWN + 1] = field
-  end
-end
-
 local function copy_operator(op)
   local copy = {}
   for name, value in pairs(op) do
@@ -121,6 +105,13 @@ local function read_table(path)
   return rows
 end
 
+local function add_table(path, rows)
+  local found, message = read_table(path)
+  for _, row in ipairs(found or { { message = message } }) do
+    rows[#rows + 1] = row
+  end
+end
+
 local function read_folder(path, rows)
   local names, endings = {}, patches.endings()
   for name in lfs.dir(path) do
@@ -134,12 +125,9 @@ local function read_folder(path, rows)
         read_folder(below, rows)
       elseif endings[(name:match("%.([^.]+)$") or ""):lower()] then
         local patch, message = patches.read(below)
-        rows[#rows + 1] = { patch = patch, path = below, message = not patch and message or nil }
-      else
-        local csv = name:match("%.csv$") and read_table(below)
-        for _, row in ipairs(csv or {}) do
-          rows[#rows + 1] = row
-        end
+        rows[#rows + 1] = { patch = patch, message = not patch and message or nil }
+      elseif name:match("%.csv$") then
+        add_table(below, rows)
       end
     end
   end
@@ -164,80 +152,6 @@ function M.read_patches(path)
   return read_table(path)
 end
 
--- Total level of the loudest carrier.
-local function carrier_level(patch)
-  local level = 127
-  for o in pairs(is_carrier[patch.algorithm]) do
-    level = math.min(level, patch[o].tl)
-  end
-  return level
-end
-M.carrier_level = carrier_level
-
-local function role_of(algorithm, operator)
-  return is_carrier[algorithm][operator] and "carrier" or "modulator"
-end
-
-local function add(histogram, value)
-  histogram[value + 1] = (histogram[value + 1] or 0) + 1
-end
-
-local function new_histogram(field)
-  local histogram = {}
-  for i = 1, field.maximum - field.minimum + 1 do
-    histogram[i] = 0
-  end
-  return histogram
-end
-
---- Fits a prior to patches: how often each value of each field occurs on carriers and
---- on modulators (total levels of carriers relative to the loudest), and how often an
---- operator repeats the value of the one before it in the same role. The result is a
---- table of numbers that JSON can hold; it contains no patch.
----@param list ym2612ml.Patch[]
----@return table prior
-function M.fit_prior(list)
-  local prior = { algorithm = {}, feedback = {}, level = {}, carrier = {}, modulator = {}, repeats = {}, count = #list }
-  for value = 0, 7 do
-    prior.algorithm[value + 1], prior.feedback[value + 1] = 0, 0
-  end
-  for value = 1, 128 do
-    prior.level[value] = 0
-  end
-  local pairs_met = {}
-  for _, field in ipairs(DRAWN) do
-    prior.carrier[field.name], prior.modulator[field.name] = new_histogram(field), new_histogram(field)
-    prior.repeats[field.name], pairs_met[field.name] = 0, 0
-  end
-  for _, patch in ipairs(list) do
-    local level, last = carrier_level(patch), {}
-    add(prior.algorithm, patch.algorithm)
-    add(prior.feedback, patch.feedback)
-    add(prior.level, level)
-    for o = 1, 4 do
-      local role = role_of(patch.algorithm, o)
-      for _, field in ipairs(DRAWN) do
-        local name, value = field.name, patch[o][field.name]
-        if name == "tl" and role == "carrier" then
-          value = value - level
-        end
-        add(prior[role][name], value - field.minimum)
-        if last[role] then
-          pairs_met[name] = pairs_met[name] + 1
-          if last[role][name] == patch[o][name] then
-            prior.repeats[name] = prior.repeats[name] + 1
-          end
-        end
-      end
-      last[role] = patch[o]
-    end
-  end
-  for name, count in pairs(pairs_met) do
-    prior.repeats[name] = count > 0 and prior.repeats[name] / count or 0
-  end
-  return prior
-end
-
 -- Weights with a share of evenness: a value never seen can still be drawn.
 local function smoothed(histogram, share)
   local weights, total = {}, 0
@@ -257,7 +171,7 @@ local EVEN = 0.25 -- share of an even choice of algorithms, so that none is rare
 local UNSEEN = 0.08 -- share of even choice in the other fields
 
 --- A source of random patches.
----@param options {prior: table, patches: ym2612ml.Patch[]?, seed: integer?, mix: {prior: number, mutated: number, crossed: number, real: number}?}
+---@param options {prior: table, patches: ym2612ml.Patch[]?, seed: integer?, mix: table<string, number>?}
 ---  mix: shares of draws from the prior, of mutated and of crossed real patches and of
 ---  real ones as they are (default 0.3, 0.4, 0.2, 0.1; without patches all are draws
 ---  from the prior)
@@ -303,8 +217,8 @@ function Sampler:draw()
   local patch = { algorithm = self:choose(self.algorithm), feedback = self:choose(self.feedback) }
   local level, last = self:choose(self.level), {}
   for o = 1, 4 do
-    local role, op = role_of(patch.algorithm, o), { am = 0, ssg = 0 }
-    for _, field in ipairs(DRAWN) do
+    local role, op = priors.role(patch.algorithm, o), { am = 0, ssg = 0 }
+    for _, field in ipairs(priors.fields) do
       if last[role] and self.rng:uniform() < self.repeats[field.name] then
         op[field.name] = last[role][field.name]
       else
@@ -338,11 +252,11 @@ local ENVELOPE = { "rs", "ar", "dr", "sr", "rr", "sl" }
 
 function Sampler:mutate(patch)
   for _ = 1, self.rng:integer(1, 14) do
-    local o, field = self.rng:integer(1, 4), DRAWN[self.rng:integer(1, #DRAWN)]
+    local o, field = self.rng:integer(1, 4), priors.fields[self.rng:integer(1, #priors.fields)]
     if self.rng:uniform() < 0.6 then
       self:nudge(patch[o], field)
     else
-      patch[o][field.name] = self:draw_field(role_of(patch.algorithm, o), field)
+      patch[o][field.name] = self:draw_field(priors.role(patch.algorithm, o), field)
     end
   end
   local kind = self.rng:uniform()

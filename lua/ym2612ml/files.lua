@@ -27,6 +27,11 @@ local function temporary_name(path)
   return ("%s.%s-%x.part"):format(path, unique, os.time())
 end
 
+-- Removes the file it names when it is closed, however that comes about.
+local function remover(path)
+  return setmetatable({}, { __close = function() os.remove(path) end })
+end
+
 --- Writes a whole file through a temporary one beside it, so that path holds either
 --- what it held before or all of bytes.
 ---@param path string
@@ -40,16 +45,16 @@ function M.write(path, bytes)
   if not file then
     return nil, ("%s: cannot be written: %s"):format(path, reason), "io"
   end
-  local done
+  local _ <close> = remover(temporary)
+  local done, closed, closing
   done, reason = file:write(bytes)
-  local closed, closing = file:close()
+  closed, closing = file:close()
   if done and closed then
     done, reason = os.rename(temporary, path)
   else
     done, reason = nil, reason or closing
   end
   if not done then
-    os.remove(temporary)
     return nil, ("%s: cannot be written: %s"):format(path, reason), "io"
   end
   return true

@@ -1,9 +1,23 @@
 -- Joins the core and the parts in Lua into the module table; nothing else.
 local core = require "ym2612ml.core"
+local estimate = require "ym2612ml.estimate"
 
 local M = {}
 for name, value in pairs(core) do
   M[name] = value
 end
+M.dataset = require "ym2612ml.dataset"
+M.estimate = estimate.estimate
+M.estimate_each = estimate.estimate_each
+M.estimate_steps = estimate.steps
+M.evaluate = require "ym2612ml.evaluate".steps
+M.models = require "ym2612ml.models"
+M.nn = require "ym2612ml.nn"
 M.patch = require "ym2612ml.patch"
+M.pca = require "ym2612ml.pca"
+M.prepare = estimate.prepare
+M.prior = require "ym2612ml.prior"
+M.store = require "ym2612ml.store"
+M.train = require "ym2612ml.train"
+M.training = require "ym2612ml.training"
 return M

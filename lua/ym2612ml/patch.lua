@@ -1,4 +1,5 @@
 -- Patches: the core's functions, and files of any registered format.
+local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
 local formats = require "ym2612ml.formats"
@@ -18,20 +19,28 @@ for _, format in ipairs(formats) do
   names[#names + 1] = format.name
 end
 
-local function check_format(name, argument, level)
+local EXPECTED = "expected " .. table.concat(names, ", ")
+
+-- The format of this name; argument and caller tell who was given it.
+local function check_format(name, argument, caller)
   local format = by_name[name]
   if not format then
-    error(("bad argument #%d (format %s, expected %s)"):format(argument, tostring(name), table.concat(names, ", ")), level + 1)
+    check.misuse(("bad argument #%d to '%s' (format %s, %s)"):format(argument, caller, tostring(name), EXPECTED))
   end
   return format
 end
 
--- The format named, or else that of the path's extension, or nil.
-local function format_of(path, name, level)
+-- The format named, or else that of the path's extension; or nil, message, "format".
+local function format_of(path, name, argument, caller)
+  check.type(path, "string", 1, caller)
   if name ~= nil then
-    return check_format(name, 2, level + 1)
+    return check_format(name, argument, caller)
   end
-  return by_extension[(path:match("%.([^./]+)$") or ""):lower()]
+  local format = by_extension[(path:match("%.([^./]+)$") or ""):lower()]
+  if not format then
+    return nil, ("%s: not a known patch format, %s"):format(path, EXPECTED), "format"
+  end
+  return format
 end
 
 --- The patch formats that can be read and written.
@@ -61,10 +70,8 @@ end
 ---@return string? note  what was dropped from the file, if anything; or the message
 ---@return string? kind  "format"
 function M.decode(bytes, format)
-  if type(bytes) ~= "string" then
-    error(("bad argument #1 to 'decode' (string expected, got %s)"):format(type(bytes)), 2)
-  end
-  return check_format(format, 2, 2).decode(bytes)
+  check.type(bytes, "string", 1, "decode")
+  return check_format(format, 2, "decode").decode(bytes)
 end
 
 --- Encodes a patch as the bytes of a file. Raises when a field is missing or out of
@@ -74,7 +81,7 @@ end
 ---@return string bytes
 function M.encode(patch, format)
   M.check(patch)
-  return check_format(format, 2, 2).encode(patch)
+  return check_format(format, 2, "encode").encode(patch)
 end
 
 --- Reads a patch file.
@@ -84,11 +91,12 @@ end
 ---@return string? note  what was dropped from the file, if anything; or the message
 ---@return string? kind  "io" or "format"
 function M.read(path, format)
-  local entry = format_of(path, format, 2)
+  local entry, message, kind = format_of(path, format, 2, "read")
   if not entry then
-    return nil, ("%s: not a known patch format, expected %s"):format(path, table.concat(names, ", ")), "format"
+    return nil, message, kind
   end
-  local bytes, message, kind = files.read(path)
+  local bytes
+  bytes, message, kind = files.read(path)
   if not bytes then
     return nil, message, kind
   end
@@ -109,9 +117,9 @@ end
 ---@return string? kind  "io" or "format"
 function M.write(path, patch, format)
   M.check(patch)
-  local entry = format_of(path, format, 2)
+  local entry, message, kind = format_of(path, format, 3, "write")
   if not entry then
-    return nil, ("%s: not a known patch format, expected %s"):format(path, table.concat(names, ", ")), "format"
+    return nil, message, kind
   end
   return files.write(path, entry.encode(patch))
 end

@@ -160,8 +160,8 @@ local function read_header(source)
   return text, header
 end
 
--- tensors and metadata; or nil, message, kind.
-local function parse(source)
+-- tensors and metadata; or nil, message, kind. checked: refuse data without checksum.
+local function parse(source, checked)
   local text, header = read_header(source)
   if not text then
     return nil, header, "format"
@@ -190,6 +190,8 @@ local function parse(source)
       return nil, "is damaged (its checksum is wrong)", "format"
     end
     metadata.crc32 = nil
+  elseif checked then
+    return nil, "has no checksum", "format"
   end
   return tensors, metadata
 end
@@ -259,19 +261,24 @@ function M.save(path, tensors, metadata)
   return core.write(path, compose(tensors, metadata or {}))
 end
 
+local READ_RULES = { checked = { type = "boolean", default = false } }
+
 --- Reads a safetensors file. Types F32, F16, U8, I16 and I32 are known; a tensor without
 --- axes gets one of size 1.
 ---@param path string
+---@param options? {checked: boolean}  checked: refuse a file without our checksum,
+---  default false
 ---@return table<string, ym2612ml.Tensor>? tensors
 ---@return table<string, string>|string metadata  or a message that names the path
 ---@return string? kind  "io" or "format"
-function M.load(path)
+function M.load(path, options)
   check.type(path, "string", 1, "load")
+  options = check.options(options, READ_RULES, 2, "load")
   local source, reason, failure = file_source(path)
   if not source then
     return nil, reason, failure
   end
-  local tensors, metadata, kind = parse(source)
+  local tensors, metadata, kind = parse(source, options.checked)
   source.file:close()
   if not tensors then
     return nil, ("%s: %s"):format(path, metadata), kind
@@ -295,12 +302,14 @@ end
 
 --- Reads what `encode` gave.
 ---@param bytes string
+---@param options? {checked: boolean}  as for `load`
 ---@return table<string, ym2612ml.Tensor>? tensors
 ---@return table<string, string>|string metadata  or a message
 ---@return string? kind  "format"
-function M.decode(bytes)
+function M.decode(bytes, options)
   check.type(bytes, "string", 1, "decode")
-  return parse(string_source(bytes))
+  options = check.options(options, READ_RULES, 2, "decode")
+  return parse(string_source(bytes), options.checked)
 end
 
 local DESCRIPTIONS = { f32 = "<f4", f16 = "<f2", u8 = "|u1", i16 = "<i2", i32 = "<i4" }

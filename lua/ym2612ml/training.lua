@@ -7,25 +7,20 @@ local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local dataset = require "ym2612ml.dataset"
 local files = require "ym2612ml.files"
-local lfs = require "lfs"
-local nn = require "ym2612ml.nn"
+local lfs = require "ym2612ml.filesystem"
+local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
+local pca = require "ym2612ml.pca"
+local priors = require "ym2612ml.prior"
 local registers = require "ym2612ml.networks.registers"
 local store = require "ym2612ml.store"
 local train = require "ym2612ml.train"
 
 local M = {}
 
---- Names of the files in a folder of models.
-M.files = {
-  pca = "pca.safetensors",
-  prior = "prior.json",
-  algorithm = "algorithm.safetensors",
-  registers = "registers_%d.safetensors", -- 0 to 7
-}
-
 local CHUNK = 4096 -- patches rendered at once, and kept in one file
 local RENDERED = 256 -- of them in one call of the core
+local DUMPED = 500 -- steps of a network between two dumps
 
 local function join(folder, name)
   return folder .. "/" .. name
@@ -103,18 +98,18 @@ local function fit_pca(settings, sources, features, report)
       break
     end
   end
-  return core.pca.fit(values, { components = registers.components, scale = true })
+  return pca.fit(values, { components = registers.components, scale = true })
 end
 
 -- Inputs and targets of the networks for patches that were heard.
-local function examples(list, notes, helds, features, pca)
+local function examples(list, notes, helds, features, axes)
   local values, heard = hear(list, notes, helds, features)
   local count = #heard
   local x = core.tensor.new({ count, registers.inputs }, "f16")
   local target = core.tensor.new({ count, #registers.heads }, "i16")
   local algorithm = core.tensor.new({ count, 1 }, "i16")
   if count > 0 then
-    local components = pca:transform(values:rows(heard))
+    local components = axes:transform(values:rows(heard))
     for row, i in ipairs(heard) do
       local note, held = registers.note_inputs(notes[i], helds[i])
       x[row]:slice(1, registers.components):copy(components[row])
@@ -129,15 +124,16 @@ local function examples(list, notes, helds, features, pca)
   return { x = x, target = target, algorithm = algorithm }
 end
 
-local function make_chunks(settings, sources, features, pca, report)
+local function make_chunks(settings, sources, features, axes, report)
   local total = math.ceil(settings.records / CHUNK)
   for index = 1, total do
     local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
     if not exists(path) then
-      local list, notes, helds = draw_chunk(settings, sources, index, CHUNK)
-      must(store.save(path, examples(list, notes, helds, features, pca)))
+      local count = math.min(CHUNK, settings.records - (index - 1) * CHUNK)
+      local list, notes, helds = draw_chunk(settings, sources, index, count)
+      must(store.save(path, examples(list, notes, helds, features, axes)))
     end
-    report { stage = "data", done = index * CHUNK, total = total * CHUNK }
+    report { stage = "data", done = math.min(index * CHUNK, settings.records), total = settings.records }
   end
   return total
 end
@@ -166,7 +162,7 @@ local function load_chunks(settings, total)
 end
 
 -- Validation: the patches set aside, or draws from the prior, at random notes.
-local function validation(settings, sources, features, pca)
+local function validation(settings, sources, features, axes)
   local seed = chunk_seed(settings, -1000000)
   local rng = core.rng.new { seed = seed }
   local sampler = dataset.sampler { prior = sources.prior, seed = seed }
@@ -176,7 +172,7 @@ local function validation(settings, sources, features, pca)
     list[i] = #aside > 0 and dataset.plain(aside[(i - 1) % #aside + 1]) or sampler:next()
     notes[i], helds[i] = dataset.random_note(rng)
   end
-  return examples(list, notes, helds, features, pca)
+  return examples(list, notes, helds, features, axes)
 end
 
 -- The rows of the data that one network learns.
@@ -195,23 +191,25 @@ end
 local function fit_network(settings, name, net, data, aside, report)
   local path = join(settings.output, name)
   local dump = join(settings.work, name .. ".dump")
-  local steps = train.steps(net, data, {
+  local steps = must(train.steps(net, data, {
     epochs = settings.epochs, batch = settings.batch, optimizer = "adamw", rate = settings.rate,
-    schedule = "one_cycle", decay = settings.decay, clip = 1, seed = settings.seed,
-    validation = #aside.x > 0 and aside or nil, resume = exists(dump) and must(files.read(dump)) or nil,
-  })
-  local last
+    schedule = "one_cycle", weight_decay = settings.decay, clip = 1, seed = settings.seed,
+    validation = #aside.x > 0 and aside or nil, resume = files.read(dump),
+  }))
+  local loss
   for step, message, kind in steps do
-    must(step, message, kind)
-    last = step
-    if step.validation and step.done < step.total then
-      must(files.write(dump, steps:dump()))
+    if not step then
+      fail(message, kind)
     end
-    report { stage = name, done = step.done, total = step.total, loss = step.loss, validation = step.validation }
+    loss = step.validation or loss
+    if step.step % DUMPED == 0 then
+      must(files.write(dump, step:dump()))
+    end
+    report { stage = name, done = step.done, total = step.total, loss = step.loss, validation = loss }
   end
   must(net:save(path, { type = "f16" }))
   os.remove(dump)
-  return last and last.validation
+  return loss
 end
 
 local RULES = {
@@ -219,10 +217,10 @@ local RULES = {
   work = { type = "string", needed = true },
   patches = { type = "string" },
   prior = { type = "string", needed = true },
-  records = { type = "integer", least = 64, default = 400000 },
-  pca_records = { type = "integer", least = 400, default = 20000 },
-  validation_records = { type = "integer", least = 8, default = 2000 },
-  epochs = { type = "integer", least = 1, default = 12 },
+  records = { type = "integer", least = 1, default = 1200000 },
+  pca_records = { type = "integer", least = 400, default = 40000 },
+  validation_records = { type = "integer", least = 8, default = 4000 },
+  epochs = { type = "integer", least = 1, default = 10 },
   batch = { type = "integer", least = 1, default = 256 },
   rate = { type = "number", least = 0, default = 2e-3 },
   decay = { type = "number", least = 0, default = 1e-2 },
@@ -248,22 +246,16 @@ end
 
 local function read_sources(settings)
   local sources = { training = {}, validation = {} }
-  local path = join(settings.output, M.files.prior)
   if settings.patches then
     sources.training, sources.validation = split(must(dataset.read_patches(settings.patches)))
     if #sources.training == 0 then
       fail(settings.patches .. ": holds no patch to learn from", "input")
     end
-    sources.prior = dataset.fit_prior(sources.training)
-    must(files.write(path, cjson.encode(sources.prior) .. "\n"))
+    sources.prior = priors.fit(sources.training)
   else
-    local fine, prior = pcall(cjson.decode, must(files.read(settings.prior)))
-    if not fine then
-      fail(settings.prior .. ": is not a prior: " .. prior, "format")
-    end
-    sources.prior = prior
-    must(files.write(path, cjson.encode(prior) .. "\n"))
+    sources.prior = must(priors.read(settings.prior))
   end
+  must(priors.write(join(settings.output, models.files.prior), sources.prior))
   return sources
 end
 
@@ -277,16 +269,17 @@ local function check_work(settings)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = settings[name]
-    if name ~= "work" and name ~= "output" and name ~= "epochs" then
-      lines[#lines + 1] = ("%s = %s"):format(name, type(value) == "table" and table.concat(value, " ") or tostring(value))
+    if name ~= "work" and name ~= "output" then
+      local text = type(value) == "table" and table.concat(value, " ") or tostring(value)
+      lines[#lines + 1] = ("%s = %s"):format(name, text)
     end
   end
-  local text = table.concat(lines, "\n") .. "\n"
+  local now = table.concat(lines, "\n") .. "\n"
   local before = files.read(path)
-  if before and before ~= text then
+  if before and before ~= now then
     fail(path .. ": this work was begun with other settings; choose another work folder", "input")
   end
-  must(files.write(path, text))
+  must(files.write(path, now))
 end
 
 local function make_folder(path)
@@ -302,29 +295,32 @@ local function run(settings, report)
   check_work(settings)
   local sources = read_sources(settings)
   local features = core.features.new(registers.recipe)
-  local pca_path = join(settings.output, M.files.pca)
+  local pca_path = join(settings.output, models.files.pca)
   if not exists(join(settings.work, "pca.done")) then
     must(fit_pca(settings, sources, features, report):save(pca_path, { type = "f16" }))
     must(files.write(join(settings.work, "pca.done"), "done\n"))
   end
-  local pca = must(core.pca.load(pca_path))
-  local total = make_chunks(settings, sources, features, pca, report)
+  local axes = must(pca.load(pca_path))
+  local total = make_chunks(settings, sources, features, axes, report)
   local data, hash = load_chunks(settings, total)
-  local aside = validation(settings, sources, features, pca)
+  local aside = validation(settings, sources, features, axes)
   local summary = { records = #data.x, sha256 = hash, networks = {} }
   local function fit(name, net, part, part_aside)
     local done = join(settings.work, name .. ".done")
     if not exists(done) then
+      if #part.x == 0 then
+        fail(("too few records: none for %s"):format(name), "input")
+      end
       local loss = fit_network(settings, name, net, part, part_aside, report)
       must(files.write(done, cjson.encode { records = #part.x, validation = loss } .. "\n"))
     end
     summary.networks[name] = cjson.decode(must(files.read(done)))
   end
-  fit(M.files.algorithm, registers.build_algorithm {
+  fit(models.files.algorithm, registers.build_algorithm {
     hidden = settings.hidden_algorithm, dropout = settings.dropout, seed = settings.seed,
   }, { x = data.x, target = data.algorithm }, { x = aside.x, target = aside.algorithm })
   for algorithm = 0, 7 do
-    fit(M.files.registers:format(algorithm), registers.build {
+    fit(models.files.registers:format(algorithm), registers.build {
       hidden = settings.hidden, dropout = settings.dropout, seed = settings.seed + algorithm,
     }, rows_of(data, algorithm), rows_of(aside, algorithm))
   end
@@ -333,12 +329,14 @@ end
 
 --- Trains, a step a call: stop by not calling. Called again with the same work folder
 --- and settings it goes on where it stopped, and ends with the same bits.
----@param options {output: string, work: string, prior: string, patches: string?, records: integer?, epochs: integer?, batch: integer?, rate: number?, decay: number?, hidden: integer[]?, dropout: number?, seed: integer?}
----  output: folder for the models; work: folder for what is needed to go on; prior: file
----  of the prior to draw from, unless patches (a table or folder of real ones) gives one;
----  records: notes in the data set
----@return fun(): table?, string?, string?  steps {stage, done, total, loss?, validation?, summary?}; or
----  nil, message, kind
+---@param options table  output: folder for the models; work: folder for what is needed to
+---  go on; prior: file of the prior to draw from, unless patches (a table or folder of
+---  real ones) gives one; records: notes in the data set, default 1,200,000; pca_records:
+---  of them for the components, 40,000; validation_records: 4,000; epochs: 10; batch: 256;
+---  rate: 2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
+---  and {256, 128}; dropout: 0.1; seed: 1
+---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
+---  validation?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)
   local settings = check.options(options, RULES, 1, "steps")
   local ended = false
@@ -354,7 +352,7 @@ function M.steps(options)
     if fine then
       return step
     elseif type(step) == "table" then
-      return nil, step.message, step.kind
+      return false, step.message, step.kind
     end
     error(step, 0)
   end

@@ -6,9 +6,11 @@ local STEPS = { C = 0, D = 2, E = 4, F = 5, G = 7, A = 9, B = 11 }
 local NAMES = { "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B" }
 local ACCIDENTALS = { [""] = 0, ["#"] = 1, b = -1 }
 
+M.HIGHEST_NOTE = 116 -- of the chip
+
 --- A note: a MIDI number, fractions allowed, or a name such as C4 (60), F#3 or Bb2.
 ---@param text string
----@return number? note MIDI, 0..127
+---@return number? note MIDI, 0..116, the highest the chip plays
 ---@return string? message
 function M.note(text)
   local number = tonumber(text)
@@ -17,8 +19,9 @@ function M.note(text)
   if not number and step then
     number = 12 * (tonumber(octave) + 1) + step + ACCIDENTALS[accidental]
   end
-  if not number or not (number >= 0 and number <= 127) then
-    return nil, ("'%s' is no note: expected a name such as C4 or F#3, or 0..127"):format(text)
+  if not number or not (number >= 0 and number <= M.HIGHEST_NOTE) then
+    return nil, ("'%s' is no note: expected a name such as C4 or F#3, or 0..%d"):format(
+      text, M.HIGHEST_NOTE)
   end
   return number
 end
@@ -63,19 +66,35 @@ function M.integer(minimum, maximum)
   end
 end
 
+--- Adds an option with a value, whose message for a wrong one names it.
+---@param command table argparse command
+---@param name string such as "--held"
+---@param argname string for the help
+---@param convert fun(text: string): any, string?
+---@param help string
+---@param default string? as a user would write it
+function M.add(command, name, argname, convert, help, default)
+  command:option(name, help):argname(argname):default(default):convert(function(text)
+    local value, message = convert(text)
+    if value == nil then
+      return nil, ("option '%s': %s"):format(name, message)
+    end
+    return value
+  end)
+end
+
 --- Adds the options that say how a note is played: note, held, release, chip.
 ---@param command table argparse command
----@param defaults table<string, string> by option, as the user would write them
+---@param defaults table<string, string> by option, as a user would write them
 ---@param otherwise string? for the help: what happens without the option
 function M.add_playing(command, defaults, otherwise)
   otherwise = otherwise and " " .. otherwise or ""
-  local seconds = M.number(0, 60, "a time in seconds")
-  command:option("--note", "Note: a name such as C4 or F#3, or a MIDI number." .. otherwise)
-    :argname("NOTE"):convert(M.note):default(defaults.note)
-  command:option("--held", "Seconds the key is held down." .. otherwise)
-    :argname("SECONDS"):convert(seconds):default(defaults.held)
-  command:option("--release", "Seconds that sound on after the key is let go." .. otherwise)
-    :argname("SECONDS"):convert(seconds):default(defaults.release)
+  M.add(command, "--note", "NOTE", M.note,
+    "Note: a name such as C4 or F#3, or a MIDI number." .. otherwise, defaults.note)
+  M.add(command, "--held", "SECONDS", M.number(0.001, 60, "a time in seconds"),
+    "Seconds the key is held down." .. otherwise, defaults.held)
+  M.add(command, "--release", "SECONDS", M.number(0, 60, "a time in seconds"),
+    "Seconds that sound on after the key is let go." .. otherwise, defaults.release)
   command:option("--chip", "Output stage: ym2612 (as in the first consoles, with its steps "
     .. "near silence), ym3438 (later consoles) or clean (without a converter).")
     :choices({ "ym2612", "ym3438", "clean" }):default(defaults.chip)

@@ -14,33 +14,40 @@ function M.define(command)
   command:summary("Find patches that sound like recordings.")
   command:description("Listens to single notes and writes, for each, the patches that come "
     .. "closest on the chip, best first: NAME_RANK_algK.y12, and beside it how it sounds as "
-    .. ".wav. A distance below 1 is hard to tell from the recording, above 4 another sound.")
+    .. ".wav. Distances are in decibels, averaged over time and spectrum; 0 is the same sound.")
   command:argument("FILE", "Sound files of any format and rate, or folders of them.")
     :args("+"):target("sounds")
   command:option("-o --output", "Folder for the patches."):argname("DIR"):default("matches")
   arguments.add_playing(command, { chip = "ym2612" }, "Without it, taken from the sound.")
-  command:option("--seed", "Another number, other guesses."):argname("NUMBER")
-    :convert(arguments.integer(0, 2 ^ 53 | 0)):default("1")
+  arguments.add(command, "--renders", "COUNT", arguments.integer(8, 10 ^ 8 | 0),
+    "Patches to try for each sound: more is closer, and slower.")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+    "Another number, other guesses.", "1")
+  command:option("--models", "Folder of trained networks. Without it, those that came along.")
+    :argname("DIR")
   command:flag("--json", "Print one JSON document instead of tables.")
 end
 
---- Writes one match as patch and audition.
+--- Writes one match as patch and audition, but not over a sound to be matched.
 ---@return table? entry what was written, for the table and the document
 ---@return string? message
-local function write_match(folder, stem, rank, match, options)
+local function write_match(folder, stem, rank, match, inputs)
   local name = ("%s_%d_alg%d"):format(stem, rank, match.algorithm)
   local entry = {
     rank = rank, algorithm = match.algorithm, distance = match.distance,
     patch = paths.join(folder, name .. ".y12"),
     audition = paths.join(folder, name .. ".wav"),
   }
+  if inputs[paths.identity(entry.audition) or false] then
+    return nil, ("%s: is a sound to be matched, and not overwritten"):format(entry.audition)
+  end
   match.patch.name = match.patch.name or stem
   local done, message = ym.patch.write(entry.patch, match.patch)
   if not done then
     return nil, message
   end
   local samples, rate = ym.render(match.patch, {
-    note = match.note, held = match.held, release = match.release, chip = options.chip,
+    note = match.note, held = match.held, release = match.release, chip = match.chip,
     rate = AUDITION_RATE,
   })
   done, message = ym.audio.write(entry.audition, samples, rate)
@@ -61,49 +68,81 @@ local function print_matches(path, first, entries, report)
   print()
 end
 
+--- Matches one sound, with progress as a part of all files.
+---@return table? matches
+---@return string? message
+local function match_sound(path, settings, report, progress)
+  local sound, message = ym.audio.read(path)
+  if not sound then
+    return nil, message
+  end
+  if sound.clipped > 0 then
+    report:note(("%s: %d samples are clipped"):format(path, sound.clipped))
+  end
+  local steps
+  steps, message = ym.estimate_steps(sound, settings)
+  if not steps then
+    return nil, ("%s: %s"):format(path, message)
+  end
+  local matches
+  for step in steps do
+    matches = step.matches
+    progress(step.done / step.total)
+  end
+  if not matches[1].pitched then
+    report:note(("%s: no pitch found, taken as %s; --note tells it"):format(path,
+      arguments.note_name(matches[1].note)))
+  end
+  return matches
+end
+
 --- Runs the command.
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
+  local settings = {
+    note = options.note, held = options.held, release = options.release,
+    chip = options.chip, seed = options.seed, renders = options.renders,
+  }
+  local models, message = ym.models.load(options.models)
+  if not models then
+    return report:fail(message)
+  end
+  settings.models = models
   local found = paths.expand(options.sounds, paths.SOUNDS, "sounds", report)
-  local made, message = paths.make_folder(options.output)
+  local made
+  made, message = paths.make_folder(options.output)
   if not made then
     return report:fail(message)
   end
-  local unique_stem, documents = paths.unique_stems(), {}
-  report:progress(0, #found, found[1] or "")
-  for path, matches, reason in ym.estimate_each(found, {
-    note = options.note, held = options.held, release = options.release,
-    chip = options.chip, seed = options.seed,
-  }) do
-    local document = { file = path, error = reason }
-    documents[#documents + 1] = document
-    local stem = unique_stem(path)
-    if not matches then
-      report:fail(reason)
-    end
-    local entries = {}
+  local unique_stem, documents, inputs = paths.unique_stems(), {}, {}
+  for _, path in ipairs(found) do
+    inputs[paths.identity(path) or path] = true
+  end
+  for index, path in ipairs(found) do
+    local stem, entries = unique_stem(path), {}
+    local matches, reason = report:attempt(path, match_sound, path, settings, report,
+      function(share)
+        report:progress(index - 1 + share, #found, path)
+      end)
     for rank, match in ipairs(matches or {}) do
-      entries[rank] = report:attempt(path, write_match, options.output, stem, rank, match,
-        options)
+      entries[rank], reason = report:attempt(path, write_match, options.output, stem, rank,
+        match, inputs)
       if not entries[rank] then
         break
       end
     end
-    if #entries > 0 then
-      document.note, document.held = matches[1].note, matches[1].held
-      document.matches = entries
-      if not options.json then
-        print_matches(path, matches[1], entries, report)
-      end
+    if options.json then
+      documents[index] = cjson.encode {
+        file = path, note = matches and matches[1].note, held = matches and matches[1].held,
+        matches = #entries > 0 and entries or nil, error = reason,
+      }
+    elseif #entries > 0 then
+      print_matches(path, matches[1], entries, report)
     end
-    report:progress(#documents, #found, found[#documents + 1] or "")
   end
   if options.json then
     report:clear()
-    for index, document in ipairs(documents) do
-      documents[index] = cjson.encode(document)
-    end
     print('{"files":[' .. table.concat(documents, ",") .. "]}")
   end
 end

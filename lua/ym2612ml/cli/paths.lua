@@ -1,5 +1,5 @@
 -- Paths for the command: what a folder holds, and names that do not collide.
-local lfs = require "lfs"
+local lfs = require "ym2612ml.filesystem"
 
 local M = {}
 
@@ -35,6 +35,14 @@ end
 ---@return boolean
 function M.is_folder(path)
   return lfs.attributes(path, "mode") == "directory"
+end
+
+--- What tells an existing file from all others, by whatever path it is reached.
+---@param path string
+---@return string? identity nil when there is no such file
+function M.identity(path)
+  local found = lfs.attributes(path)
+  return found and ("%d:%d"):format(found.dev, found.ino)
 end
 
 local function add_folder(folder, endings, found)

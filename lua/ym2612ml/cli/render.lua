@@ -16,8 +16,8 @@ function M.define(command)
     .. "chooses the format: .wav or .flac."):argname("WAV|DIR"):default(".")
   arguments.add_playing(command,
     { note = "C4", held = "1", release = "0.5", chip = "ym2612" })
-  command:option("--rate", "Samples per second; the chip's own is 53267.")
-    :argname("HERTZ"):convert(arguments.integer(1000, 768000)):default("44100")
+  arguments.add(command, "--rate", "HERTZ", arguments.integer(1000, 768000),
+    "Samples per second; the chip's own is 53267.", "44100")
 end
 
 --- Whether the sounds go into a folder, rather than one patch into one file.

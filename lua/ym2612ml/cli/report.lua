@@ -44,19 +44,18 @@ end
 ---@param name string file the work is about
 ---@param work function
 ---@param ... any its arguments
----@return any ... what it returned, or nil after a failure
+---@return any ... what it returned, or nil and the message after a failure
 function Report:attempt(name, work, ...)
   local results = table.pack(pcall(work, ...))
   if not results[1] then
     if M.is_interrupt(results[2]) then
       error(results[2], 0)
     end
-    self:fail(("%s: %s"):format(name, tostring(results[2])))
-    return nil
+    results[2], results[3] = nil, ("%s: %s"):format(name, tostring(results[2]))
   end
   if results[2] == nil then
     self:fail(results[3])
-    return nil
+    return nil, results[3]
   end
   return table.unpack(results, 2, results.n)
 end

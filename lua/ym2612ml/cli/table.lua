@@ -7,6 +7,14 @@ local ym = require "ym2612ml"
 
 local M = {}
 
+local function even(text)
+  local number, message = arguments.integer(16, 65536)(text)
+  if number and number % 2 ~= 0 then
+    return nil, ("'%s' is not an even number"):format(text)
+  end
+  return number, message
+end
+
 --- Adds the arguments to an argparse command.
 ---@param command table
 function M.define(command)
@@ -21,18 +29,15 @@ function M.define(command)
     :argname("TABLE")
   command:option("--kind", "What a row holds. Default: registers of patches, spectrogram "
     .. "of sounds."):choices({ "registers", "spectrogram", "mel", "samples" })
-  command:option("--rate", "Samples per second that sounds are converted to.")
-    :argname("HERTZ"):convert(arguments.integer(1000, 768000))
-    :default("44100")
-  command:option("--seconds", "Length that sounds are cut or filled to.")
-    :argname("SECONDS"):convert(arguments.number(0.001, 600, "a time in seconds"))
-    :default("3.2")
-  command:option("--size", "Samples in a frame of the spectrogram, even.")
-    :argname("SAMPLES"):convert(arguments.integer(16, 65536)):default("1024")
-  command:option("--hop", "Samples from one frame to the next.")
-    :argname("SAMPLES"):convert(arguments.integer(1, 65536)):default("512")
-  command:option("--bands", "Mel bands."):argname("COUNT")
-    :convert(arguments.integer(1, 512)):default("64")
+  arguments.add(command, "--rate", "HERTZ", arguments.integer(4000, 192000),
+    "Samples per second that sounds are converted to.", "44100")
+  arguments.add(command, "--seconds", "SECONDS", arguments.number(0.001, 600, "a time in seconds"),
+    "Length that sounds are cut or filled to.", "3.2")
+  arguments.add(command, "--size", "SAMPLES", even, "Samples in a frame of the spectrogram, "
+    .. "an even number.", "1024")
+  arguments.add(command, "--hop", "SAMPLES", arguments.integer(1, 65536),
+    "Samples from one frame to the next.", "512")
+  arguments.add(command, "--bands", "COUNT", arguments.integer(1, 512), "Mel bands.", "64")
   command:flag("--db", "Decibels, floor -60, instead of power.")
 end
 

@@ -2,8 +2,8 @@
 ** What the networks hear: the log-power of a note in mel and harmonic bands at
 ** chosen times after its onset and after its key-off, without its level.
 */
-#ifndef FEATURES_H
-#define FEATURES_H
+#ifndef FEATURE_H
+#define FEATURE_H
 
 #include "ym.h"
 

@@ -1,4 +1,4 @@
-#include "features.h"
+#include "feature.h"
 
 #include <math.h>
 
@@ -29,7 +29,7 @@ struct ym_features_scratch {
 	float *row;             /* the largest block's bands, frame by frame */
 	struct ym_bank *harmonics[YM_FEATURE_BLOCKS]; /* NULL for the other kind */
 	size_t room;
-	float *samples;         /* the note above 20 Hz */
+	float *samples; /* the note above 20 Hz */
 };
 
 static int frame_count(const struct block *block) {
@@ -50,34 +50,39 @@ static enum ym_status check_block(const struct ym_feature_block *block, int numb
 	    block->on_count + block->off_count < 1 ||
 	    block->on_count + block->off_count > YM_FEATURE_TIMES)
 		return ym_fail(error, YM_ARGUMENT, "block %d has %d times, expected 1..%d",
-		               number + 1, block->on_count + block->off_count, YM_FEATURE_TIMES);
+		               number + 1, block->on_count + block->off_count,
+		               YM_FEATURE_TIMES);
 	for (int i = 0; i < block->on_count + block->off_count; i++) {
-		double time = i < block->on_count ? block->on[i] : block->off[i - block->on_count];
+		double time = i < block->on_count ? block->on[i]
+		                                  : block->off[i - block->on_count];
 		if (!(time >= 0 && time <= 3600))
 			return ym_fail(error, YM_ARGUMENT,
-			               "a time of block %d is %g seconds, expected 0..3600", number + 1,
-			               time);
+			               "a time of block %d is %g seconds, expected 0..3600",
+			               number + 1, time);
 	}
 	return YM_OK;
 }
 
-static enum ym_status make_block(struct block *block, const struct ym_feature_block *from,
-                                 double rate, struct ym_error *error) {
-	enum ym_status status = ym_frames_new(&block->frames, from->size, YM_WINDOW_HANN, error);
+static enum ym_status make_block(struct block *block,
+                                 const struct ym_feature_block *from, double rate,
+                                 struct ym_error *error) {
+	enum ym_status status = ym_frames_new(&block->frames, from->size, YM_WINDOW_HANN,
+	                                      error);
 	block->kind = from->kind;
 	block->bands = from->bands;
 	block->on_count = from->on_count;
 	block->off_count = from->off_count;
 	if (status == YM_OK && from->kind == YM_FEATURE_MEL)
-		status = ym_bank_mel(&block->bank, rate, from->size, from->bands, 20, 18000, INFINITY,
-		                     error);
+		status = ym_bank_mel(&block->bank, rate, from->size, from->bands, 20, 18000,
+		                     INFINITY, error);
 	if (status != YM_OK)
 		return status;
 	block->times = ym_alloc((size_t)frame_count(block), sizeof(double));
 	if (block->times == NULL)
 		return ym_no_memory(error);
 	for (int i = 0; i < frame_count(block); i++)
-		block->times[i] = i < from->on_count ? from->on[i] : from->off[i - from->on_count];
+		block->times[i] = i < from->on_count ? from->on[i]
+		                                     : from->off[i - from->on_count];
 	return YM_OK;
 }
 
@@ -87,7 +92,8 @@ enum ym_status ym_features_new(struct ym_features **result, double rate, double 
 	struct ym_features *features;
 	enum ym_status status = YM_OK;
 	if (!(rate >= 1000 && rate <= 1e6))
-		return ym_fail(error, YM_ARGUMENT, "rate is %g Hz, expected 1000..1000000", rate);
+		return ym_fail(error, YM_ARGUMENT, "rate is %g Hz, expected 1000..1000000",
+		               rate);
 	if (!(floor >= 1e-12 && floor <= 0.5))
 		return ym_fail(error, YM_ARGUMENT, "floor is %g, expected 1e-12..0.5", floor);
 	if (count < 1 || count > YM_FEATURE_BLOCKS)
@@ -151,14 +157,14 @@ enum ym_status ym_features_scratch_new(struct ym_features_scratch **result,
 		size = block->frames->size > size ? block->frames->size : size;
 		values = block_values > values ? block_values : values;
 		if (block->kind == YM_FEATURE_HARMONICS)
-			status = ym_bank_new(&scratch->harmonics[i], block->frames->size, block->bands,
-			                     error);
+			status = ym_bank_new(&scratch->harmonics[i], block->frames->size,
+			                     block->bands, error);
 	}
 	scratch->work = ym_alloc(ym_fft_work(size), sizeof(float));
 	scratch->spectrum = ym_alloc(ym_power_room(size), sizeof(float));
 	scratch->row = ym_alloc(ym_lanes_padded(values), sizeof(float));
-	if (status == YM_OK && (scratch->work == NULL || scratch->spectrum == NULL ||
-	                        scratch->row == NULL))
+	if (status == YM_OK &&
+	    (scratch->work == NULL || scratch->spectrum == NULL || scratch->row == NULL))
 		status = ym_no_memory(error);
 	if (status != YM_OK) {
 		ym_features_scratch_free(scratch);
@@ -192,7 +198,8 @@ static size_t samples_needed(const struct ym_features *features, double held) {
 	for (int i = 0; i < features->count; i++) {
 		const struct block *block = &features->blocks[i];
 		for (int frame = 0; frame < frame_count(block); frame++) {
-			ptrdiff_t end = block_centre(features, block, frame, held) + block->frames->size / 2;
+			ptrdiff_t end = block_centre(features, block, frame, held) +
+			                block->frames->size / 2;
 			most = end > most ? end : most;
 		}
 	}
@@ -201,8 +208,9 @@ static size_t samples_needed(const struct ym_features *features, double held) {
 
 /* Writes a block's features; false when all of its frames are silent. */
 static bool extract_block(const struct ym_features *features, const struct block *block,
-                          const struct ym_bank *bank, struct ym_features_scratch *scratch,
-                          size_t count, double held, float *out) {
+                          const struct ym_bank *bank,
+                          struct ym_features_scratch *scratch, size_t count,
+                          double held, float *out) {
 	size_t values = (size_t)frame_count(block) * (size_t)block->bands, i = 0;
 	double decibels = -10 * log10(features->floor), loudest = 0;
 	for (int frame = 0; frame < frame_count(block); frame++) {
@@ -221,8 +229,8 @@ static bool extract_block(const struct ym_features *features, const struct block
 			out[i] = 0;
 		return false;
 	}
-	ym_decibels(scratch->row, (float)(1 / loudest), (float)features->floor, scratch->row,
-	            values);
+	ym_decibels(scratch->row, (float)(1 / loudest), (float)features->floor,
+	            scratch->row, values);
 	for (i = 0; i < values; i++)
 		out[i] = scratch->row[i] * (float)(1 / decibels) + 1;
 	return true;
@@ -238,7 +246,8 @@ enum ym_status ym_features_extract(const struct ym_features *features,
 		return ym_fail(error, YM_ARGUMENT, "f0 is %g Hz, expected 1..%g", f0,
 		               features->rate / 2);
 	if (!(held >= 0 && held <= 3600))
-		return ym_fail(error, YM_ARGUMENT, "held is %g seconds, expected 0..3600", held);
+		return ym_fail(error, YM_ARGUMENT, "held is %g seconds, expected 0..3600",
+		               held);
 	needed = samples_needed(features, held);
 	count = count < needed ? count : needed;
 	if (scratch->samples == NULL || count > scratch->room) {

@@ -1,0 +1,73 @@
+-- ym2612ml train: makes the networks that match uses.
+local arguments = require "ym2612ml.cli.arguments"
+local cjson = require "cjson"
+local paths = require "ym2612ml.cli.paths"
+local ym = require "ym2612ml"
+
+local M = {}
+
+--- Adds the arguments to an argparse command.
+---@param command table
+function M.define(command)
+  command:summary("Train the networks that match uses.")
+  command:description("Renders notes of random patches on the chip and learns to tell the "
+    .. "patch from the sound. Stop at any time with Ctrl-C: the same command goes on where "
+    .. "it stopped. `match --models DIR` uses the result.")
+  command:option("-o --output", "Folder for the models."):argname("DIR"):default("models")
+  command:option("--work", "Folder for what is needed to go on after a stop; may be deleted "
+    .. "at the end. Default: the folder for the models with .work added."):argname("DIR")
+  command:option("--patches", "Real patches to learn from: a folder of patch files or a table "
+    .. "as CSV. Default: draws from the statistics that are shipped."):argname("FILE|DIR")
+  arguments.add(command, "--records", "COUNT", arguments.integer(64, 10 ^ 8 | 0),
+    "Notes to learn from.")
+  arguments.add(command, "--epochs", "COUNT", arguments.integer(1, 10000),
+    "Times each note is gone through.")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+    "Another number, other random patches and networks.", "1")
+  command:flag("--json", "Print a summary as one JSON document.")
+end
+
+local function label(step)
+  local parts = { step.stage }
+  if step.loss then
+    parts[#parts + 1] = ("loss %.3f"):format(step.loss)
+  end
+  if step.eta then
+    parts[#parts + 1] = ("%d s left"):format(step.eta)
+  end
+  return table.concat(parts, ", ")
+end
+
+--- Runs the command.
+---@param options table as defined above
+---@param report table
+function M.run(options, report)
+  local next_step = ym.training.steps {
+    output = options.output, work = options.work or options.output .. ".work",
+    prior = paths.join(ym.models.folder(), ym.models.files.prior),
+    patches = options.patches, records = options.records, epochs = options.epochs,
+    seed = options.seed,
+  }
+  local summary, stage
+  local step, message = next_step()
+  while step do
+    report:progress(step.done, step.total, label(step))
+    if step.stage ~= stage and not options.json then
+      report:clear()
+      print(step.stage)
+    end
+    stage, summary = step.stage, step.summary
+    step, message = next_step()
+  end
+  report:clear()
+  if message then
+    return report:fail(message)
+  end
+  if options.json then
+    print(cjson.encode(summary))
+  else
+    print(("%s: learned from %d notes"):format(options.output, summary.records))
+  end
+end
+
+return M

@@ -1,0 +1,134 @@
+local ym = require "ym2612ml"
+
+local function patch(changes)
+  local p = {
+    algorithm = 4, feedback = 3,
+    { mul = 1, dt = 0, tl = 30, rs = 0, ar = 31, dr = 10, sr = 3, rr = 7, sl = 4, am = 0, ssg = 0 },
+    { mul = 1, dt = 1, tl = 10, rs = 1, ar = 25, dr = 8, sr = 2, rr = 6, sl = 3, am = 1, ssg = 9 },
+    { mul = 2, dt = 0, tl = 25, rs = 0, ar = 31, dr = 12, sr = 4, rr = 8, sl = 5, am = 0, ssg = 0 },
+    { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2, am = 0, ssg = 0 },
+  }
+  for name, value in pairs(changes or {}) do
+    p[name] = value
+  end
+  return p
+end
+
+local function bytes(list)
+  return ym.patch.pack(list):bytes()
+end
+
+describe("dataset", function()
+  local prior
+  setup(function()
+    prior = ym.prior.fit { patch(), patch { algorithm = 0 }, patch { feedback = 7 } }
+  end)
+
+  it("counts how often values occur, carriers' levels relative to the loudest", function()
+    assert.same({ 1, 0, 0, 0, 2, 0, 0, 0 }, prior.algorithm)
+    assert.equal(2, prior.feedback[4])
+    assert.equal(2, prior.level[11]) -- algorithm 4: operator 2 has 10
+    assert.equal(1, prior.level[13]) -- algorithm 0: operator 4 has 12
+    assert.equal(3, prior.carrier.tl[1])
+    assert.equal(2, prior.carrier.tl[3])
+    assert.equal(3, prior.modulator.mul[3]) -- operator 3's 2 in all, carriers in none
+    assert.equal(0, prior.carrier.mul[3])
+  end)
+
+  it("writes and reads the prior, the same bytes each time", function()
+    local path = os.tmpname()
+    local texts = {}
+    for run = 1, 2 do
+      assert(ym.prior.write(path, prior))
+      local file = assert(io.open(path))
+      texts[run] = file:read("a")
+      file:close()
+    end
+    assert.equal(texts[1], texts[2])
+    local back = assert(ym.prior.read(path))
+    assert.same(prior.carrier, back.carrier)
+    assert.near(prior.repeats.dr, back.repeats.dr, 1e-6)
+    local short, nameless = texts[1]:gsub('"feedback":%[', "%0-1,"), texts[1]:gsub('"repeats"', '"gone"')
+    for _, bad in ipairs { "{}", "nonsense", short, nameless } do
+      local file = assert(io.open(path, "w"))
+      file:write(bad)
+      file:close()
+      local result, message, kind = ym.prior.read(path)
+      assert.is_nil(result)
+      assert.equal("format", kind)
+      assert.matches(path .. ": is no prior: ", message, 1, true)
+    end
+    os.remove(path)
+  end)
+
+  it("draws valid patches without LFO, AM and SSG-EG, the same for the same seed", function()
+    for _, real in ipairs { false, { patch(), patch { algorithm = 7 } } } do
+      local found = {}
+      for run = 1, 2 do
+        local sampler, list = ym.dataset.sampler { prior = prior, patches = real or nil, seed = 9 }, {}
+        for i = 1, 300 do
+          list[i] = ym.patch.check(sampler:next())
+          for o = 1, 4 do
+            assert.equal(0, list[i][o].am)
+            assert.equal(0, list[i][o].ssg)
+          end
+        end
+        found[run] = bytes(list)
+      end
+      assert.is_true(found[1] == found[2])
+      local other = ym.dataset.sampler { prior = prior, seed = 10 }
+      assert.is_true(bytes { other:next() } ~= found[1]:sub(1, 49))
+    end
+  end)
+
+  it("never changes the real patches it mutates", function()
+    local real = { patch() }
+    local before = bytes(real)
+    local sampler = ym.dataset.sampler { prior = prior, patches = real, seed = 1 }
+    for _ = 1, 200 do
+      sampler:next()
+    end
+    assert.is_true(bytes(real) == before)
+    assert.equal(1, real[1][2].am)
+  end)
+
+  it("reads folders of patch files and tables", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute(("mkdir -p '%s/deeper'"):format(folder)))
+    assert(ym.patch.write(folder .. "/a.y12", patch()))
+    assert(ym.patch.write(folder .. "/deeper/b.y12", patch { feedback = 1 }))
+    local names, values = {}, {}
+    for _, field in ipairs(ym.patch.fields()) do
+      names[#names + 1] = field.operator and ("op%d_%s"):format(field.operator, field.name) or field.name
+      values[#values + 1] = field.name == "dt" and 5 or math.max(field.minimum, 0)
+    end
+    local file = assert(io.open(folder .. "/c.csv", "w"))
+    file:write("split,name,", table.concat(names, ","), "\n", 'valid,"a, ""b""",', table.concat(values, ","), "\n")
+    file:close()
+    local rows = assert(ym.dataset.read_patches(folder))
+    assert.equal(3, #rows)
+    assert.equal(3, rows[1].patch.feedback)
+    assert.equal("valid", rows[2].split)
+    assert.equal('a, "b"', rows[2].patch.name)
+    assert.equal(-1, rows[2].patch[3].dt)
+    assert.equal(1, rows[3].patch.feedback)
+    assert(os.execute(("rm -r '%s'"):format(folder)))
+  end)
+
+  it("says what is wrong with a table", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write("algorithm,feedback\n9,0\n")
+    file:close()
+    local rows, message, kind = ym.dataset.read_patches(path)
+    assert.is_nil(rows)
+    assert.equal("format", kind)
+    assert.matches(path .. ": row 2: ", message, 1, true)
+    os.remove(path)
+    rows, message, kind = ym.dataset.read_patches(path)
+    assert.is_nil(rows)
+    assert.equal("io", kind)
+    assert.matches(path, message, 1, true)
+  end)
+end)

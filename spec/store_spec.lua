@@ -1,0 +1,222 @@
+local ym = require "ym2612ml"
+local cjson = require "cjson"
+local store, tensor = ym.store, ym.tensor
+
+local path = os.tmpname()
+teardown(function() os.remove(path) end)
+
+local function write(bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+end
+
+local function read()
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+local function sample()
+  return {
+    weights = tensor.from { { 1, 2, 3 }, { 4, 5, 6.5 } },
+    halves = tensor.from({ 0.5, 65504, -2 ^ -24 }, "f16"),
+    bytes = tensor.from({ { { 0 }, { 255 } } }, "u8"),
+    shorts = tensor.from({ -32768, 32767 }, "i16"),
+    words = tensor.from({ -2147483648, 7 }, "i32"),
+    empty = tensor.new { 0, 3 },
+  }
+end
+
+local function same(expected, found)
+  for name, value in pairs(expected) do
+    assert.equal(value:type(), found[name]:type())
+    assert.same(value:shape(), found[name]:shape())
+    assert.equal(value:bytes(), found[name]:bytes())
+  end
+end
+
+describe("a safetensors file #c", function()
+  it("keeps tensors of every type, and metadata", function()
+    local metadata = { note = 'quotes ", \\ and "crc32":"12345678"', seed = "1" }
+    assert(store.save(path, sample(), metadata))
+    local tensors, found = assert(store.load(path))
+    same(sample(), tensors)
+    assert.same(metadata, found)
+    assert.equal(read(), store.encode(sample(), metadata))
+    tensors, found = assert(store.decode(store.encode(sample(), metadata)))
+    same(sample(), tensors)
+    assert.same(metadata, found)
+    assert.same({}, (assert(store.decode(store.encode({})))))
+  end)
+
+  it("has the layout that other programs read", function()
+    assert(store.save(path, { a = tensor.from({ 1, 2, 3 }, "u8"), b = tensor.from { { 1.5 } } }))
+    local bytes = read()
+    local length = string.unpack("<I8", bytes)
+    assert.equal(0, length % 8)
+    local header = cjson.decode(bytes:sub(9, 8 + length))
+    assert.same({ dtype = "F32", shape = { 1, 1 }, data_offsets = { 0, 4 } }, header.b)
+    assert.same({ dtype = "U8", shape = { 3 }, data_offsets = { 4, 7 } }, header.a)
+    assert.equal(string.pack("<f", 1.5) .. "\1\2\3", bytes:sub(9 + length))
+  end)
+
+  it("is read without our checksum, and scalars get an axis", function()
+    local header = '{"x":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}  '
+    write(string.pack("<I8", #header) .. header .. string.pack("<f", 2.5))
+    assert.same({ nil, path .. ": has no checksum", "format" }, { store.load(path, { checked = true }) })
+    local tensors, metadata = assert(store.load(path))
+    assert.same({ 2.5 }, tensors.x:totable())
+    assert.same({}, metadata)
+  end)
+
+  it("writes views as they look", function()
+    local whole = tensor.from { { 1, 2 }, { 3, 4 }, { 5, 6 } }
+    assert(store.save(path, { x = whole:slice(2, 3) }))
+    assert.same({ { 3, 4 }, { 5, 6 } }, assert(store.load(path)).x:totable())
+  end)
+
+  it("is refused when any bit is wrong or any byte is missing", function()
+    local bytes = store.encode({ x = tensor.from { 1, 2 } }, { graph = '{"slope":0.01}' })
+    for at = 1, #bytes do
+      for bit = 0, 7 do
+        local flipped = bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1 << bit) .. bytes:sub(at + 1)
+        local tensors, message, kind = store.decode(flipped, { checked = true })
+        assert.is_nil(tensors, ("bit %d of byte %d"):format(bit, at))
+        assert.is_string(message)
+        assert.equal("format", kind)
+      end
+      local _, _, kind = store.decode(bytes:sub(1, at - 1))
+      assert.equal("format", kind)
+    end
+    assert.equal("format", select(3, store.decode(bytes .. "\0")))
+  end)
+
+  it("is refused when its header is hostile", function()
+    local function entry(dtype, shape, first, last)
+      return ('{"dtype":%s,"shape":%s,"data_offsets":[%s,%s]}'):format(dtype, shape, first, last)
+    end
+    local data = ("\0"):rep(16)
+    local headers = {
+      "", "{", "[]", "7", "null", '{"x":1}', '{"x":{}}', '{"x":[1,2]}', "{}",
+      '{"x":' .. entry('"F64"', "[2]", 0, 16) .. "}",
+      '{"x":' .. entry("7", "[4]", 0, 16) .. "}",
+      '{"x":' .. entry('"F32"', "[4]", 0, 12) .. "}",
+      '{"x":' .. entry('"F32"', "[4]", -16, 0) .. "}",
+      '{"x":' .. entry('"F32"', "[4]", 8, 24) .. "}",
+      '{"x":' .. entry('"F32"', "[4]", "1e300", "1e300") .. "}",
+      '{"x":' .. entry('"F32"', "[4]", '"a"', "16") .. "}",
+      '{"x":' .. entry('"F32"', "[-4]", 0, -16) .. "}",
+      '{"x":' .. entry('"F32"', "[4.5]", 0, 18) .. "}",
+      '{"x":' .. entry('"F32"', '{"a":4}', 0, 16) .. "}",
+      '{"x":' .. entry('"F32"', "[4,null]", 0, 16) .. "}",
+      '{"x":' .. entry('"U8"', "[4294967296,4294967296]", 0, 0) .. "}",
+      '{"x":' .. entry('"U8"', "[4294967296,4294967296,0]", 0, 16) .. "}",
+      '{"x":' .. entry('"U8"', "[1,1,1,1,1,1,16]", 0, 16) .. "}",
+      '{"x":' .. entry('"U8"', "[281474976710656]", 0, 281474976710656) .. "}",
+      '{"x":' .. entry('"F32"', "[3]", 0, 12) .. ',"y":' .. entry('"F32"', "[2]", 8, 16) .. "}",
+      '{"x":' .. entry('"F32"', "[1]", 0, 4) .. ',"y":' .. entry('"F32"', "[2]", 8, 16) .. "}",
+      '{"x":' .. entry('"F32"', "[4]", 0, 16) .. ',"__metadata__":{"a":1}}',
+      '{"x":' .. entry('"F32"', "[4]", 0, 16) .. ',"__metadata__":[]}}',
+      ("["):rep(100000),
+    }
+    for _, header in ipairs(headers) do
+      write(string.pack("<I8", #header) .. header .. data)
+      local tensors, message, kind = store.load(path)
+      assert.is_nil(tensors, header:sub(1, 200))
+      assert.equal(path .. ": ", message:sub(1, #path + 2))
+      assert.equal("format", kind)
+    end
+    for _, length in ipairs { 0, 1, 17, 2 ^ 40 // 1, math.maxinteger, -1, math.mininteger } do
+      write(string.pack("<i8", length) .. "{}" .. data:sub(1, 14))
+      assert.equal("format", select(3, store.load(path)))
+    end
+  end)
+
+  it("is told when it cannot be reached", function()
+    local tensors, message, kind = store.load("/nowhere/x")
+    assert.same({ nil, "/nowhere/x: No such file or directory", "io" }, { tensors, message, kind })
+    for _, f in ipairs { store.load, store.read_npy, store.sha256_file } do
+      tensors, message, kind = f("/tmp")
+      assert.is_nil(tensors)
+      assert.is_truthy(message:find("^/tmp: "))
+      assert.equal("io", kind)
+    end
+    tensors, message, kind = store.save("/nowhere/x", {})
+    assert.is_nil(tensors)
+    assert.is_truthy(message:find("^/nowhere/x: "))
+    assert.equal("io", kind)
+  end)
+
+  it("is not written for misuse", function()
+    local function misuse(f, pattern)
+      local done, message = pcall(f)
+      assert.is_false(done)
+      assert.is_truthy(message:find("store_spec.lua:%d+: .*" .. pattern), message)
+    end
+    misuse(function() store.save(7, {}) end, "#1 to 'save'")
+    misuse(function() store.save(path, { x = 1 }) end, "expected tensors by name")
+    misuse(function() store.save(path, { tensor.new { 1 } }) end, "expected tensors by name")
+    misuse(function() store.save(path, {}, { a = 1 }) end, "expected texts by name")
+    misuse(function() store.save(path, {}, { crc32 = "x" }) end, "none 'crc32'")
+    misuse(function() store.decode(nil) end, "string expected")
+    misuse(function() store.load(path, { check = true }) end, "unknown option 'check'")
+    misuse(function() store.load() end, "string expected")
+  end)
+end)
+
+describe("an .npy file #c", function()
+  it("keeps a tensor of every type", function()
+    for name, value in pairs(sample()) do
+      assert(store.write_npy(path, value))
+      assert.equal(0, (#read() - #value:bytes()) % 64)
+      same({ [name] = value }, { [name] = assert(store.read_npy(path)) })
+    end
+  end)
+
+  it("is read as NumPy writes it", function()
+    local text = "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }\n"
+    write("\x93NUMPY\1\0" .. string.pack("<s2", text) .. string.pack("<i2i2", -3, 4))
+    assert.same({ -3, 4 }, assert(store.read_npy(path)):totable())
+    text = "{'descr': '|u1', 'fortran_order': False, 'shape': (), }\n"
+    write("\x93NUMPY\3\0" .. string.pack("<s4", text) .. "\7")
+    assert.same({ 7 }, assert(store.read_npy(path)):totable())
+  end)
+
+  it("is refused when it is damaged or strange", function()
+    assert(store.write_npy(path, tensor.from { { 1, 2 }, { 3, 4 } }))
+    local bytes = read()
+    local function refused(damaged)
+      write(damaged)
+      local value, message, kind = store.read_npy(path)
+      assert.is_nil(value)
+      assert.equal(path .. ": ", message:sub(1, #path + 2))
+      assert.equal("format", kind)
+    end
+    for size = 0, #bytes - 1 do
+      refused(bytes:sub(1, size))
+    end
+    refused(bytes .. "x")
+    refused((bytes:gsub("<f4", ">f4")))
+    refused((bytes:gsub("False", "True ")))
+    refused((bytes:gsub("%(2, 2,%)", "(4,-1) ")))
+    refused((bytes:gsub("%(2, 2,%)", "(2, 3,)")))
+    refused((bytes:gsub("%(2, 2,%)", "(9999999999999999999, 2,)")))
+    refused("\x93NUMPY\9\0" .. bytes:sub(9))
+  end)
+end)
+
+describe("SHA-256 #c", function()
+  it("is that of the standard's examples", function()
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", store.sha256(""))
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", store.sha256("abc"))
+    assert.equal("248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+      store.sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))
+    assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", store.sha256(("a"):rep(1000000)))
+  end)
+
+  it("is the same of a file", function()
+    for _, size in ipairs { 0, 1, 55, 56, 63, 64, 65, 16384, 40000 } do
+      write(("x"):rep(size))
+      assert.equal(store.sha256(("x"):rep(size)), store.sha256_file(path))
+    end
+  end)
+end)

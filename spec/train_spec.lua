@@ -1,0 +1,237 @@
+local ym = require "ym2612ml"
+local nn, train = ym.nn, ym.train
+
+-- A network with dropout, and 50 rows it can learn: the class of two heads from the
+-- signs of two columns. Written so that another process can have the same.
+local MAKE = [[
+  local ym = require "ym2612ml"
+  local function make(seed)
+    local net = ym.nn.graph(function(g)
+      local x = ym.nn.dense(g:input("x", { 6 }), 16, { activation = "gelu" }):dropout(0.1)
+      local out = ym.nn.dense(x, 5)
+      return { out = out, loss = out:head_cross_entropy(g:input("target", { 2 }), { widths = { 2, 3 } }) }
+    end, { seed = seed })
+    local rng, x, target = ym.rng.new(), ym.tensor.new({ 50, 6 }, "f16"), ym.tensor.new({ 50, 2 }, "u8")
+    for row = 1, 50 do
+      for column = 1, 6 do
+        x:set(row, column, rng:normal())
+      end
+      target:set(row, 1, x:get(row, 1) > 0 and 1 or 0)
+      target:set(row, 2, x:get(row, 2) > 0 and 2 or 0)
+    end
+    return net, { x = x, target = target }
+  end
+  local options = {
+    epochs = 6, batch = 16, rate = 0.01, schedule = "one_cycle", weight_decay = 0.01, clip = 1, seed = 3,
+  }
+]]
+local make, OPTIONS = load(MAKE .. " return make, options")()
+
+local function with(changes)
+  local options = {}
+  for _, source in ipairs { OPTIONS, changes } do
+    for key, value in pairs(source) do
+      options[key] = value
+    end
+  end
+  return options
+end
+
+-- Takes all steps; the list of them.
+local function run(net, data, options)
+  local list = {}
+  for step, message in assert(train.steps(net, data, options)) do
+    assert(step, message)
+    list[#list + 1] = step
+  end
+  return list
+end
+
+describe("training #c", function()
+  it("goes through every row each epoch, and learns", function()
+    local net, data = make(1)
+    local before = net:evaluate(data)
+    local list = run(net, data, with { epochs = 30, validation = data })
+    assert.equal(30 * 4, #list)
+    for i, step in ipairs(list) do
+      assert.equal(i, step.step)
+      assert.equal((i - 1) // 4 + 1, step.epoch)
+      assert.equal((i % 4 == 0 and 50 or i % 4 * 16) + (step.epoch - 1) * 50, step.done)
+      assert.equal(1500, step.total)
+      assert.equal(i % 4 == 0, step.validation ~= nil)
+    end
+    assert.equal(net:evaluate(data), list[#list].validation)
+    assert.is_true(list[#list].validation < 0.3 * before)
+  end)
+
+  it("follows the schedule", function()
+    local function rates(schedule)
+      local net, data = make(1)
+      local list = {}
+      for i, step in ipairs(run(net, data, with { epochs = 5, schedule = schedule, rate = 0.02 })) do
+        list[i] = step.rate
+      end
+      return list
+    end
+    local constant, cosine, cycle = rates "constant", rates "cosine", rates "one_cycle"
+    assert.same({ 0.02, 0.02 }, { constant[1], constant[20] })
+    assert.equal(0.02, cosine[1])
+    assert.near(0.01, cosine[11], 1e-9)
+    assert.is_true(cosine[20] < 0.001)
+    assert.near(0.02 / 25, cycle[1], 1e-9)
+    assert.near(0.02, cycle[7], 1e-9)
+    assert.is_true(cycle[20] < 0.001)
+    local own = rates(function(progress, step) return progress + step end)
+    assert.near(0.02 * (0.5 + 11), own[11], 1e-9)
+  end)
+
+  it("gives the same bits for the same seed, with any number of threads", function()
+    local threads = ym.threads()
+    finally(function() ym.threads(threads) end)
+    local dumps = {}
+    for i, change in ipairs { {}, {}, { seed = 4 } } do
+      ym.threads(i)
+      local net, data = make(1)
+      run(net, data, with(change))
+      dumps[i] = net:dump()
+    end
+    assert.equal(dumps[1], dumps[2])
+    assert.not_equal(dumps[1], dumps[3])
+  end)
+
+  it("can be stopped at any step and resumed to the same bits", function()
+    local net, data = make(1)
+    run(net, data, OPTIONS)
+    local expected = net:dump()
+    for _, last in ipairs { 1, 4, 10, 24 } do
+      local state
+      net = make(1)
+      for step in train.steps(net, data, OPTIONS) do
+        if step.step == last then
+          state = step:dump()
+          break
+        end
+      end
+      local other = make(99)
+      local list = run(other, data, with { resume = state })
+      assert.equal(24 - last, #list)
+      assert.equal(expected, other:dump())
+    end
+  end)
+
+  it("can be resumed in a new process", function()
+    local net, data = make(1)
+    local state
+    for step in train.steps(net, data, OPTIONS) do
+      state = step.step == 7 and step:dump() or state
+    end
+    local path, script = os.tmpname(), os.tmpname()
+    finally(function()
+      os.remove(path)
+      os.remove(script)
+    end)
+    local file = assert(io.open(path, "wb"))
+    file:write(state)
+    file:close()
+    file = assert(io.open(script, "w"))
+    file:write(('package.path, package.cpath = %q, %q\n'):format(package.path, package.cpath), MAKE, [[
+      local net, data = make(5)
+      options.resume = assert(io.open(arg[1], "rb")):read("a")
+      for step in assert(ym.train.steps(net, data, options)) do assert(step) end
+      io.write(ym.store.sha256(net:dump()))
+    ]])
+    file:close()
+    local pipe = assert(io.popen(("lua5.4 %s %s 2>&1"):format(script, path)))
+    local digest = pipe:read("a")
+    pipe:close()
+    assert.equal(ym.store.sha256(net:dump()), digest)
+  end)
+
+  it("tells of divergence, leaves the network alone, and ends", function()
+    local net, data = make(1)
+    data.x:set(20, 3, math.huge)
+    local before, messages = net:dump(), {}
+    for step, message, kind in train.steps(net, data, with { batch = 50 }) do
+      messages[#messages + 1] = { step, message, kind }
+    end
+    assert.same({ { false, "step 1: the loss is not finite", "diverged" } }, messages)
+    assert.equal(before, net:dump())
+  end)
+
+  it("refuses a state that is damaged or of something else", function()
+    local net, data = make(1)
+    local state = assert(train.steps(net, data, OPTIONS))():dump()
+    local function refused(bytes, network)
+      local steps, message, kind = train.steps(network or net, data, with { resume = bytes })
+      assert.is_nil(steps)
+      assert.is_truthy(message:find("^resume: "), message)
+      assert.equal("format", kind)
+    end
+    refused("")
+    refused(state:sub(1, -2))
+    refused(state:sub(1, -2) .. string.char(state:byte(-1) ~ 4))
+    refused(ym.store.encode({}))
+    refused(net:dump())
+    refused(state, nn.graph(function(g)
+      local out = nn.dense(g:input("x", { 6 }), 5)
+      return { loss = out:head_cross_entropy(g:input("target", { 2 }), { widths = { 2, 3 } }) }
+    end))
+    assert(train.steps(net, data, with { resume = state }))
+  end)
+
+  it("survives collections between steps", function()
+    local net, data = make(1)
+    for step in train.steps(net, data, with { epochs = 2 }) do
+      collectgarbage()
+      assert(#step:dump() > 0)
+      collectgarbage()
+    end
+  end)
+end)
+
+describe("misuse of training", function()
+  local net, data = make(1)
+  local function misuse(pattern, ...)
+    local arguments = table.pack(...)
+    local done, message = pcall(function()
+      return train.steps(table.unpack(arguments, 1, arguments.n))
+    end)
+    assert.is_false(done)
+    assert.is_truthy(message:find("train_spec.lua:%d+: "), message)
+    assert.is_truthy(message:find(pattern), message)
+  end
+
+  it("is told at the caller's line", function()
+    misuse("#1 to 'steps'", {}, data)
+    misuse("#2 to 'steps' %(table expected", net, nil)
+    misuse("no rows", net, {})
+    misuse("'y' is not a tensor for an input", net, { y = data.x })
+    misuse("tensors of %d+ and %d+ rows", net, { x = data.x, target = data.target:slice(1, 9) })
+    misuse("unknown option 'epoch'", net, data, { epoch = 3 })
+    misuse("option 'batch' is 0, expected integer 1..", net, data, { batch = 0 })
+    misuse("option 'optimizer' is magic", net, data, { optimizer = "magic" })
+    misuse("'schedule' is 7, expected one of constant, cosine, one_cycle or a function", net, data, { schedule = 7 })
+    misuse("no rows", net, data, { validation = {} })
+    local state = assert(train.steps(net, data, OPTIONS))():dump()
+    misuse("'resume' is of a training with epochs=6 .* not epochs=7", net, data, with { epochs = 7, resume = state })
+  end)
+
+  it("is told when a step that is over is dumped", function()
+    local first
+    for step in train.steps(net, data, OPTIONS) do
+      first = first or step
+      if step.step == 2 then
+        break
+      end
+    end
+    assert.has_error(function() first:dump() end, "step 1 is over: only the last step can be dumped")
+  end)
+
+  it("is told when the inputs of a network are missing", function()
+    local done, message = pcall(function()
+      for _ in train.steps(net, { x = data.x }) do end
+    end)
+    assert.is_false(done)
+    assert.is_truthy(message:find("input 'target' is missing"), message)
+  end)
+end)

@@ -1,0 +1,90 @@
+local ym = require "ym2612ml"
+
+local FILES = { "prior.json", "pca.safetensors", "algorithm.safetensors", "registers_0.safetensors",
+  "registers_7.safetensors" }
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("a")
+  file:close()
+  return bytes
+end
+
+describe("training", function()
+  local folder
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute(("mkdir '%s'"):format(folder)))
+  end)
+  after_each(function() assert(os.execute(("rm -r '%s'"):format(folder))) end)
+
+  -- A training far too small to be of use, but with all its parts.
+  local function steps(name, changes)
+    local options = {
+      output = folder .. "/" .. name, work = folder .. "/" .. name .. ".work",
+      prior = ym.models.folder() .. "/prior.json", records = 300, pca_records = 400,
+      validation_records = 40, epochs = 2, batch = 16, hidden = { 8 }, hidden_algorithm = { 8 },
+    }
+    for key, value in pairs(changes or {}) do
+      options[key] = value
+    end
+    return ym.training.steps(options)
+  end
+
+  local function finish(next_step)
+    local summary
+    for step, message in next_step do
+      assert(step, message)
+      summary = step.summary
+    end
+    return summary
+  end
+
+  it("makes models that can be used, and the same bits when interrupted", function()
+    local summary = finish(steps("straight"))
+    assert.is_true(summary.records > 200 and summary.records <= 300)
+    local interrupted = false
+    for _, stop in ipairs { 1, 2, 3, 40 } do -- in the features, the data and the networks
+      local next_step = steps("stopped")
+      for _ = 1, stop do
+        interrupted = next_step() ~= nil
+      end
+    end
+    assert.is_true(interrupted)
+    local resumed = finish(steps("stopped"))
+    assert.equal(summary.sha256, resumed.sha256)
+    for _, name in ipairs(FILES) do
+      assert.is_true(read(folder .. "/straight/" .. name) == read(folder .. "/stopped/" .. name), name)
+    end
+    local models = assert(ym.models.load(folder .. "/straight"))
+    local samples, rate = ym.render(ym.dataset.sampler({ prior = ym.prior.read(ym.models.folder() .. "/prior.json") })
+      :next())
+    assert.equal(8, #assert(ym.estimate({ samples = samples, rate = rate }, { models = models, renders = 8 })))
+  end)
+
+  it("refuses to go on with other settings, and says what it cannot read", function()
+    local first = steps("a")
+    assert(first())
+    local step, message, kind = steps("a", { records = 301 })()
+    assert.is_false(step)
+    assert.equal("input", kind)
+    assert.matches("other settings", message)
+    step, message, kind = steps("b", { prior = folder .. "/none.json" })()
+    assert.is_false(step)
+    assert.equal("io", kind)
+    assert.matches("none.json", message)
+    step, message = steps("c", { patches = folder })()
+    assert.is_false(step)
+    assert.matches("holds no patch", message)
+    step, message = steps("d", { output = folder .. "/no/where" })()
+    assert.is_false(step)
+    assert.matches("no/where", message)
+  end)
+
+  it("raises on misuse", function()
+    assert.has_error(function() steps("e", { record = 5 }) end)
+    assert.has_error(function() steps("e", { records = 0 }) end)
+    assert.has_error(function() ym.training.steps {} end)
+  end)
+end)

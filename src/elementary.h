@@ -1,0 +1,60 @@
+/*
+** Elementary functions written without branches or calls, so that loops over them are
+** done in vectors. Polynomials are least relative error fits of our own.
+*/
+#ifndef ELEMENTARY_H
+#define ELEMENTARY_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* e^x within 2e-7 of its value; 0 below -86.9, infinite above 88.7, NaN of NaN. */
+static inline float ym_exp(float x) {
+	const float shift =
+		12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+	float clamped = x < -86.9f ? -86.9f : x > 88.7f ? 88.7f : x;
+	float whole = clamped * 1.44269504f + shift - shift;
+	/* log 2 in two parts, the first with few digits: the product is exact */
+	float r = clamped - whole * 0.693359375f + whole * 2.12194440e-4f;
+	float p = 1.38368406e-3f;
+	int32_t power = (int32_t)(whole == whole ? whole : 0) + 126;
+	uint32_t bits = (uint32_t)power << 23;
+	float scale; /* half of 2^whole, which is never too large */
+	memcpy(&scale, &bits, sizeof scale);
+	p = p * r + 8.37481778e-3f;
+	p = p * r + 4.16682258e-2f;
+	p = p * r + 0.166664201f;
+	p = p * r + 0.499999921f;
+	p = p * r + 1.0f;
+	p = p * r + 1.0f;
+	p = p * scale * 2.0f;
+	return x < -86.9f ? 0.0f : x > 88.7f ? INFINITY : p;
+}
+
+/* 1 / (1 + e^-x) */
+static inline float ym_logistic(float x) {
+	return 1.0f / (1.0f + ym_exp(-x));
+}
+
+/* The normal distribution's function, within 1e-5 of its value, given density = its
+** density at x: the ratio of the tail to the density is smooth (Mills). */
+static inline float ym_normal_below(float x, float density) {
+	float t = 1.0f / (1.0f + 0.3f * fabsf(x)), p = 3.83777491e-2f, tail;
+	p = p * t - 0.169163747f;
+	p = p * t + 0.228655713f;
+	p = p * t - 7.65020373e-2f;
+	p = p * t + 0.142532815f;
+	p = p * t + 9.46845374e-2f;
+	p = p * t + 0.121920115f;
+	p = p * t + 0.119487717f;
+	p = p * t + 7.16745735e-6f;
+	tail = p * density * 2.50662827f; /* the fit is to e^(-x^2 / 2) */
+	return x < 0 ? tail : 1.0f - tail;
+}
+
+static inline float ym_normal_density(float x) {
+	return 0.39894228f * ym_exp(-0.5f * x * x);
+}
+
+#endif
