@@ -16,6 +16,7 @@ static void from_f16(const uint16_t *from, float *restrict to, size_t count) {
 	}
 }
 
+/* Whole numbers up to 2^24 are exact. */
 void ym_convert(enum ym_type type, const void *from, float *to, size_t count) {
 	switch (type) {
 	case YM_F32: memcpy(to, from, count * sizeof *to); break;

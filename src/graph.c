@@ -1,3 +1,7 @@
+/*
+** Recording: nodes with their settings, shapes and places among the weights. Running is
+** in graph_run.c.
+*/
 #include "graph.h"
 
 #include <math.h>
@@ -17,6 +21,8 @@ static const struct ym_operator *const tables[] = {
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
+/* The row of an operator, or NULL. A search is enough: names are looked up when a graph
+** is recorded, never when it runs. */
 static const struct ym_operator *find_operator(const char *name) {
 	for (int table = 0; table < TABLES; table++)
 		for (const struct ym_operator *row = tables[table]; row->name != NULL; row++)
@@ -38,6 +44,7 @@ struct ym_graph *ym_graph_new(void) {
 	return graph;
 }
 
+/* Frees what a node owns; not the node, which lies in the graph's array. */
 static void free_node(struct ym_node *node) {
 	for (int which = 0; which < node->attribute_count; which++) {
 		ym_free(node->attributes[which].text);
@@ -61,7 +68,7 @@ void ym_graph_free(struct ym_graph *graph) {
 /* True when name is one of the words of list. */
 static bool in_list(const char *list, const char *name) {
 	size_t length = strlen(name);
-	if (length == 0)
+	if (length == 0 || strchr(name, ' ') != NULL)
 		return false;
 	for (const char *at = list; (at = strstr(at, name)) != NULL; at++)
 		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
@@ -88,6 +95,8 @@ static bool copy_setting(struct ym_attribute *attribute,
 	return attribute->numbers != NULL;
 }
 
+/* Copies the settings of a new node after checking that its operator knows them. What
+** was copied before a failure is the node's, and freed with it. */
 static enum ym_status copy_settings(struct ym_node *node,
                                     const struct ym_setting *settings, int count,
                                     struct ym_error *error) {
@@ -135,6 +144,7 @@ static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node
 	return YM_OK;
 }
 
+/* Doubles the room for nodes. Nodes refer to each other by index, so they may move. */
 static bool grow(struct ym_graph *graph) {
 	int capacity = graph->capacity == 0 ? 32 : graph->capacity * 2;
 	struct ym_node *nodes = ym_alloc((size_t)capacity, sizeof *nodes);
@@ -281,6 +291,8 @@ size_t ym_graph_parameters(const struct ym_graph *graph) {
 	return graph->parameters;
 }
 
+/* Values of parameters and constants stay where they are from now on; all others have
+** a new place in every run (ym_graph_place). */
 void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
 	const char *name;
 	for (int index = 0; index < graph->count; index++)
@@ -311,6 +323,8 @@ static void initialise(struct ym_node *node, struct ym_rng *rng) {
 	}
 }
 
+/* Each parameter has a random stream of its own, by its number: adding one at the end
+** does not change those before. */
 void ym_graph_initialise(struct ym_graph *graph, uint64_t seed) {
 	uint64_t stream = 0;
 	const char *name;

@@ -1,3 +1,8 @@
+/*
+** Running: memory, and the order of the work. Everything batched is done part by part,
+** parts of the minibatch on different threads; then the gradients of what all parts
+** share (run_task), task by task; then, backward, what is not batched.
+*/
 #include "graph.h"
 
 #include <string.h>
@@ -30,6 +35,7 @@ struct layout {
 	bool overflow;
 };
 
+/* Room for rows of `row` floats, from the start of a cache line. */
 static float *take(struct layout *layout, size_t rows, size_t row) {
 	size_t at = layout->used, floats;
 	if (__builtin_mul_overflow(rows, row, &floats) ||
@@ -64,6 +70,9 @@ static void place_node(struct layout *layout, struct ym_node *node, size_t rows,
 	node->scratch_memory = place.scratch_memory;
 }
 
+/* The gradients of all parameters come first and lie as the weights do, so that an
+** optimiser walks over both side by side; then each node in turn. A view has the
+** addresses of the node it shows. */
 static void place_all(struct ym_graph *graph, size_t rows, bool training,
                       struct layout *layout) {
 	float *gradients = training ? take(layout, 1, graph->parameters) : NULL;
@@ -189,6 +198,7 @@ static struct ym_job make_job(const struct run *run, struct ym_error *error) {
 	};
 }
 
+/* Nodes are in an order in which each comes after its inputs. */
 static void forward_nodes(const struct ym_job *job, const struct ym_graph *graph,
                           bool batched) {
 	for (int index = 0; index < graph->count; index++) {
@@ -243,6 +253,8 @@ static double begin_backward(const struct ym_job *job, struct ym_graph *graph,
 	return sum;
 }
 
+/* What one part does: forward through all batched nodes and, in training, back, its rows
+** still in the cache of its core. */
 static void run_part(void *context, size_t part, int worker) {
 	struct run *run = context;
 	struct ym_job job = make_job(run, &run->error[part]);
@@ -292,6 +304,8 @@ static void run_task(void *context, size_t which, int worker) {
 	ym_arithmetic_end(before);
 }
 
+/* What is not batched is computed once, before the parts that use it; of their errors
+** the first part's counts, whichever was found first. */
 static enum ym_status run_forward(struct run *run, struct ym_pool *pool,
                                   struct ym_error *error) {
 	struct ym_arithmetic before;

@@ -6,6 +6,7 @@
 ** Misuse comes back as nil, message, "argument" for ym2612ml.nn to raise at its own
 ** caller's line.
 */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct box {
 	size_t work;            /* floats in the work tensor */
 };
 
+/* Pushes a failure for ym2612ml.nn to judge: see the head of this file. */
 static int push_outcome(lua_State *L, const struct ym_error *error) {
 	if (error->status != YM_ARGUMENT)
 		return ym_push_failure(L, error);
@@ -31,6 +33,7 @@ static int push_outcome(lua_State *L, const struct ym_error *error) {
 	return 3;
 }
 
+/* The graph is at stack index 1 in all methods. */
 static struct box *check_box(lua_State *L) {
 	return luaL_checkudata(L, 1, YM_GRAPH);
 }
@@ -102,13 +105,15 @@ static int graph_add(lua_State *L) {
 	struct ym_setting settings[SETTINGS];
 	int setting_count = 0, input_count, index, *inputs;
 	struct ym_error error;
+	lua_Integer source;
 	luaL_checktype(L, 3, LUA_TTABLE);
 	luaL_checktype(L, 4, LUA_TTABLE);
 	input_count = (int)lua_rawlen(L, 3);
 	inputs = lua_newuserdatauv(L, ((size_t)input_count + 1) * sizeof *inputs, 0);
 	for (int input = 0; input < input_count; input++) {
 		lua_rawgeti(L, 3, input + 1);
-		inputs[input] = (int)lua_tointeger(L, -1) - 1;
+		source = lua_tointeger(L, -1); /* 0 for what is no number */
+		inputs[input] = source >= 1 && source <= INT_MAX ? (int)source - 1 : -1;
 		lua_pop(L, 1);
 	}
 	luaL_checkstack(L, 4 * SETTINGS, NULL);

@@ -103,6 +103,7 @@ static int store_checksum(lua_State *L) {
 	return 1;
 }
 
+/* Pushes the digest as text; returns 1, the number of results. */
 static int push_digest(lua_State *L, struct ym_sha256 *sum) {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[YM_SHA256_SIZE];

@@ -1,8 +1,12 @@
+/*
+** What shape functions share: reading attributes, describing shapes in messages.
+*/
 #include "op.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* Nodes have a handful of attributes: a search is enough. */
 const struct ym_attribute *ym_node_attribute(const struct ym_node *node,
                                              const char *name) {
 	for (int which = 0; which < node->attribute_count; which++)
@@ -22,6 +26,7 @@ const char *ym_node_text(const struct ym_node *node, const char *name,
 	return attribute != NULL && attribute->text != NULL ? attribute->text : fallback;
 }
 
+/* Numbers come from Lua or a file as doubles: range first, then the cast. */
 enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
                                bool required, size_t least, size_t most, size_t *result,
                                struct ym_error *error) {
@@ -90,6 +95,7 @@ void *ym_node_plan(struct ym_node *node, size_t bytes, struct ym_error *error) {
 	return node->plan;
 }
 
+/* Long shapes are cut: text never overflows. */
 const char *ym_node_describe(const struct ym_node *node, char text[static 96]) {
 	size_t used = (size_t)snprintf(text, 96, "(");
 	for (int axis = 0; axis < node->rank && used < 90; axis++) {

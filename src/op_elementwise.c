@@ -49,6 +49,8 @@ static void collapse(struct broadcast *plan) {
 	plan->rank = kept;
 }
 
+/* Axes are aligned at the last; each is as long as the longer side's, and the other's
+** must be as long or 1. steps are in elements of the operand, within one row of it. */
 static enum ym_status broadcast_shape(const struct ym_node *nodes, struct ym_node *node,
                                       struct ym_error *error) {
 	const struct ym_node *side[2] = {ym_node_input(nodes, node, 0),
@@ -119,6 +121,7 @@ static struct chunk find_chunk(const struct broadcast *plan, size_t line,
 	return chunk;
 }
 
+/* y = result(a, b), row by row; an operand that is not batched is the same for all. */
 static void run_broadcast(const struct ym_job *job, const struct ym_node *node,
                           const struct arithmetic *arithmetic) {
 	const struct broadcast *plan = node->plan;
@@ -157,6 +160,7 @@ static void gather(const float *slope, size_t n, size_t step, float *to) {
 	*to += (float)sum;
 }
 
+/* Adds the slope by one operand (which) to its gradient, if it has one. */
 static void slope_broadcast(const struct ym_job *job, const struct ym_node *node,
                             const struct arithmetic *arithmetic, int which) {
 	const struct broadcast *plan = node->plan;

@@ -25,6 +25,7 @@ static enum ym_status input_shape(const struct ym_node *nodes, struct ym_node *n
 	return read_leaf(node, 1, error);
 }
 
+/* Gathers the job's rows from the tensor fed, converting them. */
 static void input_forward(const struct ym_job *job, const struct ym_node *node) {
 	float *to = ym_job_value(job, node);
 	for (size_t at = 0; at < job->rows; at++, to += node->row) {
@@ -34,6 +35,7 @@ static void input_forward(const struct ym_job *job, const struct ym_node *node) 
 	}
 }
 
+/* The initial values are filled in by ym_graph_initialise; here the name is checked. */
 static enum ym_status param_shape(const struct ym_node *nodes, struct ym_node *node,
                                   struct ym_error *error) {
 	static const char *const known[] = {"zeros",  "ones",   "constant",

@@ -9,6 +9,7 @@
 #include "blas.h"
 #include "op.h"
 
+/* (batch, ..., in) (in, out) (out) -> (batch, ..., out) */
 static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *node,
                                    struct ym_error *error) {
 	const struct ym_node *x = ym_node_input(nodes, node, 0);
@@ -35,6 +36,7 @@ struct linear {
 	size_t lines, in, out;
 };
 
+/* A job for all rows (shared gradients) has as many lines as the minibatch. */
 static struct linear linear_size(const struct ym_job *job, const struct ym_node *node) {
 	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
 	struct linear size = {.in = w->shape[0], .out = w->shape[1]};
@@ -42,6 +44,8 @@ static struct linear linear_size(const struct ym_job *job, const struct ym_node 
 	return size;
 }
 
+/* y (lines, out) = x (lines, in) w (in, out) + b: the bias is written first, and the
+** product added to it. */
 static void linear_forward(const struct ym_job *job, const struct ym_node *node) {
 	struct linear size = linear_size(job, node);
 	const float *b = node->input_count > 2 ? ym_input_value(job, node, 2) : NULL;
@@ -53,6 +57,8 @@ static void linear_forward(const struct ym_job *job, const struct ym_node *node)
 	ym_multiply(size.lines, size.out, size.in, x, w, b != NULL ? 1 : 0, y, size.out);
 }
 
+/* dx (lines, in) += dy (lines, out) w' (out, in). The weights' share comes later, from
+** all rows at once: summing it over parts would cost more than computing it. */
 static void linear_backward(const struct ym_job *job, const struct ym_node *node) {
 	struct linear size = linear_size(job, node);
 	struct ym_matrix dy = {ym_job_gradient(job, node), size.out, false};
@@ -77,6 +83,7 @@ static void sum_columns(size_t lines, size_t out, const float *dy, size_t count,
 	}
 }
 
+/* dw (count rows of in, out) += x' dy, or db (count) += sum of dy over the lines. */
 static void linear_backward_shared(const struct ym_job *job, const struct ym_node *node,
                                    int input, size_t first, size_t count,
                                    float *gradient) {
@@ -97,6 +104,7 @@ struct product {
 	bool transposed[2];
 };
 
+/* (..., m, k) (..., k, n) -> (..., m, n) */
 static enum ym_status matmul_shape(const struct ym_node *nodes, struct ym_node *node,
                                    struct ym_error *error) {
 	const struct ym_node *side[2] = {ym_node_input(nodes, node, 0),
@@ -150,6 +158,7 @@ static struct ym_matrix operand(const struct product *plan, const float *data, i
 	};
 }
 
+/* One product a matrix: in a row of the minibatch there may be several (heads). */
 static void matmul_forward(const struct ym_job *job, const struct ym_node *node) {
 	const struct product *plan = node->plan;
 	const float *a = ym_input_value(job, node, 0), *b = ym_input_value(job, node, 1);

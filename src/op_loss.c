@@ -9,6 +9,7 @@
 #include "elementary.h"
 #include "op.h"
 
+/* (batch, ...) (batch, ...) -> (batch) */
 static enum ym_status pair_shape(const struct ym_node *nodes, struct ym_node *node,
                                  struct ym_error *error) {
 	const struct ym_node *a = ym_node_input(nodes, node, 0);
@@ -99,6 +100,7 @@ struct head {
 	float weight;
 };
 
+/* (batch, sum of widths) (batch, heads) -> (batch) */
 static enum ym_status heads_shape(const struct ym_node *nodes, struct ym_node *node,
                                   struct ym_error *error) {
 	const struct ym_node *logits = ym_node_input(nodes, node, 0);
@@ -188,6 +190,8 @@ static void heads_forward(const struct ym_job *job, const struct ym_node *node) 
 	}
 }
 
+/* dx = dy weight (softmax - 1 at the class), for heads that are not masked. Nothing goes
+** back to the targets. */
 static void heads_backward(const struct ym_job *job, const struct ym_node *node) {
 	const struct head *heads = node->plan;
 	size_t count = ym_node_input(job->nodes, node, 1)->row;

@@ -36,6 +36,7 @@ static void dropout_forward(const struct ym_job *job, const struct ym_node *node
 	}
 }
 
+/* dx = dy times the factor of forward */
 static void dropout_backward(const struct ym_job *job, const struct ym_node *node) {
 	const float *factor = ym_job_scratch(job, node), *dy = ym_job_gradient(job, node);
 	float *dx = ym_input_gradient(job, node, 0);

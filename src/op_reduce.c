@@ -7,6 +7,8 @@
 #include "elementary.h"
 #include "op.h"
 
+/* Drops the axis, or with keep leaves it with size 1; without an axis drops all but the
+** batch. */
 static enum ym_status reduce_shape(const struct ym_node *nodes, struct ym_node *node,
                                    struct ym_error *error) {
 	const struct ym_node *input = ym_node_input(nodes, node, 0);
@@ -38,6 +40,7 @@ static enum ym_status reduce_shape(const struct ym_node *nodes, struct ym_node *
 	return YM_OK;
 }
 
+/* y (outer, inner) = factor times the sum over the middle of x (outer, size, inner) */
 static void reduce_forward(const struct ym_job *job, const struct ym_node *node,
                            double factor) {
 	const struct ym_walk *walk = node->plan;
@@ -53,6 +56,7 @@ static void reduce_forward(const struct ym_job *job, const struct ym_node *node,
 		}
 }
 
+/* dx (outer, size, inner) += factor times dy (outer, inner), for each of size */
 static void reduce_backward(const struct ym_job *job, const struct ym_node *node,
                             double factor) {
 	const struct ym_walk *walk = node->plan;
@@ -136,6 +140,7 @@ static void log_softmax_backward(const struct ym_job *job, const struct ym_node 
 	}
 }
 
+/* By way of the logarithm: one pass more, and nothing to overflow. */
 static void softmax_forward(const struct ym_job *job, const struct ym_node *node) {
 	float *y = ym_job_value(job, node);
 	size_t count = ym_job_count(job, node);

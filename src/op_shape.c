@@ -6,6 +6,7 @@
 
 #include "op.h"
 
+/* The same elements in the same order: within a row, when it is batched. */
 static enum ym_status reshape_shape(const struct ym_node *nodes, struct ym_node *node,
                                     struct ym_error *error) {
 	const struct ym_node *input = ym_node_input(nodes, node, 0);
@@ -41,6 +42,7 @@ struct cut {
 	size_t outer, block, stride, skip;
 };
 
+/* Copies a part into the whole or out of it, for the job's rows. */
 static void copy_cut(const struct cut *cut, size_t rows, float *part, float *whole,
                      bool into_whole) {
 	whole += cut->skip;
@@ -66,6 +68,7 @@ static void add_cut(const struct cut *cut, size_t rows, float *part, float *whol
 	}
 }
 
+/* Elements first..last of an axis, both counted from 1 and included. */
 static enum ym_status slice_shape(const struct ym_node *nodes, struct ym_node *node,
                                   struct ym_error *error) {
 	const struct ym_node *input = ym_node_input(nodes, node, 0);
@@ -103,6 +106,7 @@ static void slice_backward(const struct ym_job *job, const struct ym_node *node)
 	        ym_input_gradient(job, node, 0), true);
 }
 
+/* Nodes alike in all axes but one, joined along that one. Each is a cut of the result. */
 static enum ym_status concat_shape(const struct ym_node *nodes, struct ym_node *node,
                                    struct ym_error *error) {
 	const struct ym_node *input = ym_node_input(nodes, node, 0);

@@ -1,3 +1,7 @@
+/*
+** A step is two walks over the block: the norm of the gradient, which has to be known
+** before anything is clipped, and the update.
+*/
 #include "optim.h"
 
 #include <math.h>
@@ -17,11 +21,13 @@ struct step {
 	float scale;  /* what clipping makes of the gradient */
 };
 
+/* One past the last parameter of a piece. */
 static size_t piece_end(const struct step *step, size_t piece) {
 	size_t end = (piece + 1) * PIECE;
 	return end < step->optim->count ? end : step->optim->count;
 }
 
+/* The square of the gradient's norm over a piece. */
 static void sum_piece(void *context, size_t piece, int worker) {
 	struct step *step = context;
 	size_t end = piece_end(step, piece);
@@ -69,6 +75,7 @@ static void adam_piece(const struct step *step, size_t at, size_t end) {
 	}
 }
 
+/* A small mean square that fades would become denormal, and slow: see arithmetic.h. */
 static void update_piece(void *context, size_t piece, int worker) {
 	const struct step *step = context;
 	struct ym_arithmetic before = ym_arithmetic_begin();

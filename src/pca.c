@@ -1,3 +1,8 @@
+/*
+** The square matrix is summed block by block: a block is converted and centred by parts
+** of rows, then panels of the matrix are multiplied, each by one worker. Every sum has a
+** fixed order, whatever the threads.
+*/
 #include "pca.h"
 
 #include <limits.h>
@@ -37,6 +42,7 @@ struct fit {
 	float *turned;   /* (components, order): vectors over the root of their value */
 };
 
+/* How many parts of that size cover something, and how large one of them is. */
 static size_t count_parts(size_t size, size_t part) {
 	return (size + part - 1) / part;
 }
@@ -45,6 +51,7 @@ static size_t part_size(size_t size, size_t part, size_t which) {
 	return size - which * part < part ? size - which * part : part;
 }
 
+/* Means of some columns, over all rows, in double. */
 static void mean_part(void *context, size_t part, int worker) {
 	struct fit *fit = context;
 	size_t first = part * COLUMNS, count = part_size(fit->pca->columns, COLUMNS, part);
@@ -210,6 +217,8 @@ static void take_axes(struct fit *fit) {
 	}
 }
 
+/* Mean, matrix, eigenvectors, axes. The trace of the matrix is all variance there is,
+** whether it has a line a column or a line a row. */
 static enum ym_status run_fit(struct fit *fit, struct ym_error *error) {
 	size_t columns = fit->pca->columns;
 	double trace = 0;
@@ -277,6 +286,7 @@ struct turn {
 	float *to, *scratch;
 };
 
+/* Some rows: y (rows, components) = (x - mean) (rows, columns) axes' */
 static void transform_part(void *context, size_t part, int worker) {
 	struct turn *turn = context;
 	const struct ym_pca *pca = turn->pca;
@@ -298,6 +308,7 @@ static void transform_part(void *context, size_t part, int worker) {
 	ym_arithmetic_end(before);
 }
 
+/* Some rows: x (rows, columns) = mean + y (rows, components) axes */
 static void restore_part(void *context, size_t part, int worker) {
 	struct turn *turn = context;
 	const struct ym_pca *pca = turn->pca;
@@ -319,6 +330,7 @@ static void restore_part(void *context, size_t part, int worker) {
 	ym_arithmetic_end(before);
 }
 
+/* Parts of ROWS rows over the pool, each worker with scratch of its own. */
 static enum ym_status run_turn(struct turn *turn, size_t inner, struct ym_pool *pool,
                                void (*work)(void *context, size_t part, int worker),
                                struct ym_error *error) {

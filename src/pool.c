@@ -42,12 +42,15 @@ int ym_pool_threads(const struct ym_pool *pool) {
 	return pool->threads;
 }
 
+/* Takes parts until none is left: who takes which is chance, what each does is not. */
 static void take_parts(struct ym_pool *pool, int worker) {
 	size_t part;
 	while ((part = atomic_fetch_add(&pool->next, 1)) < pool->parts)
 		pool->work(pool->context, part, worker);
 }
 
+/* A worker sleeps until a run begins or the pool ends. It counts itself in under the
+** lock, so that a run is over only when no worker is inside. */
 static void *worker_loop(void *argument) {
 	struct worker *self = argument;
 	struct ym_pool *pool = self->pool;
@@ -89,6 +92,8 @@ static void start_workers(struct ym_pool *pool) {
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* The caller works too. A worker that wakes after the last part was taken is not waited
+** for: on a busy machine that could be long. */
 void ym_pool_run(struct ym_pool *pool, size_t parts,
                  void (*work)(void *context, size_t part, int worker), void *context) {
 	if (parts > 1 && pool->threads > 1 && pool->started == 0)

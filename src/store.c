@@ -55,6 +55,7 @@ enum ym_status ym_store_fill(FILE *file, const struct ym_tensor *tensor,
 	return ym_fail(error, YM_FORMAT, "ends too early");
 }
 
+/* Of whole number types every value is finite. */
 bool ym_store_finite(const struct ym_tensor *tensor) {
 	size_t count = ym_tensor_count(tensor);
 	if (tensor->type == YM_F32) {

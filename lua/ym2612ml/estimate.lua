@@ -157,7 +157,7 @@ local function ranked(pool, prepared, answer, chip)
     local best = pool.best[algorithm]
     if best then
       matches[#matches + 1] = {
-        patch = best.patch, distance = best.distance, algorithm = algorithm,
+        patch = patches.canonical(best.patch), distance = best.distance, algorithm = algorithm,
         probability = answer.probabilities[algorithm + 1],
         note = prepared.note, pitched = prepared.pitched, held = prepared.held,
         release = prepared.release, chip = chip,
