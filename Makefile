@@ -172,7 +172,7 @@ fuzz: build
 
 # From the shipped statistics of real patches, or from PATCHES=folder or table.
 models: build
-	$(YM2612ML) train -o models --work .build/train --work .build/models \
+	$(YM2612ML) train -o models --work .build/models \
 	  $(if $(PATCHES),--patches "$(PATCHES)")
 
 install: build

@@ -4,14 +4,7 @@ package.cpath = "./lua/?.so;" .. package.cpath
 local ym = require "ym2612ml"
 local support = require "spec.support"
 
--- Algorithm 4, feedback 5: the patch of the renderer's speed figure.
-local PATCH = {
-  algorithm = 4, feedback = 5,
-  { mul = 1, dt = 0, tl = 30, rs = 0, ar = 31, dr = 10, sr = 3, rr = 7, sl = 4 },
-  { mul = 1, dt = 1, tl = 10, rs = 1, ar = 25, dr = 8, sr = 2, rr = 6, sl = 3 },
-  { mul = 2, dt = 0, tl = 25, rs = 0, ar = 31, dr = 12, sr = 4, rr = 8, sl = 5 },
-  { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2 },
-}
+local PATCH = support.PATCH
 local HELD, RELEASE = 1.0, 0.5
 
 -- Median over five runs of the seconds of processor time one call takes.

@@ -1,13 +1,7 @@
 local support = require "spec.support"
 local ym = require "ym2612ml"
 
-local PATCH = {
-  algorithm = 4, feedback = 5,
-  { mul = 1, dt = 0, tl = 30, rs = 0, ar = 31, dr = 10, sr = 3, rr = 7, sl = 4 },
-  { mul = 1, dt = 1, tl = 10, rs = 1, ar = 25, dr = 8, sr = 2, rr = 6, sl = 3 },
-  { mul = 2, dt = 0, tl = 25, rs = 0, ar = 31, dr = 12, sr = 4, rr = 8, sl = 5 },
-  { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2 },
-}
+local PATCH = support.PATCH
 
 describe("render #c", function()
   it("equals the six-channel chip in every sample of random patches", function()

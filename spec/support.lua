@@ -12,6 +12,16 @@ M.RATE = 7670454 / 144
 
 M.STAGES = { "ym2612", "ym3438", "clean" }
 
+--- A patch with nothing special: algorithm 4, feedback 5. The benchmarks' figures are
+--- for this one.
+M.PATCH = {
+  algorithm = 4, feedback = 5,
+  { mul = 1, dt = 0, tl = 30, rs = 0, ar = 31, dr = 10, sr = 3, rr = 7, sl = 4 },
+  { mul = 1, dt = 1, tl = 10, rs = 1, ar = 25, dr = 8, sr = 2, rr = 6, sl = 3 },
+  { mul = 2, dt = 0, tl = 25, rs = 0, ar = 31, dr = 12, sr = 4, rr = 8, sl = 5 },
+  { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2 },
+}
+
 --- A note played on the six-channel chip as ym.render does it.
 ---@param patch table
 ---@param note {block: integer, fnum: integer, held: integer, release: integer, chip: string}  times in frames

@@ -43,6 +43,22 @@ local function format_of(path, name, argument, caller)
   return format
 end
 
+local heard = {}
+for algorithm = 0, 7 do
+  heard[algorithm] = {}
+  for _, operator in ipairs(M.carriers(algorithm)) do
+    heard[algorithm][operator] = true
+  end
+end
+
+--- Whether an operator is a carrier: heard itself, rather than modulating another.
+---@param algorithm integer  0..7
+---@param operator integer   1..4
+---@return boolean
+function M.is_carrier(algorithm, operator)
+  return heard[algorithm][operator] == true
+end
+
 --- The patch formats that can be read and written.
 ---@return {name: string, extension: string, title: string}[]
 function M.formats()

@@ -5,14 +5,6 @@ local patches = require "ym2612ml.patch"
 
 local M = {}
 
-local is_carrier = {}
-for algorithm = 0, 7 do
-  is_carrier[algorithm] = {}
-  for _, operator in ipairs(patches.carriers(algorithm)) do
-    is_carrier[algorithm][operator] = true
-  end
-end
-
 -- The operator fields a prior describes. AM and SSG-EG are left off: they act on few
 -- real patches, and without an LFO AM only attenuates.
 local DRAWN = {}
@@ -28,13 +20,13 @@ M.fields = DRAWN
 ---@param operator integer   1..4
 ---@return "carrier"|"modulator"
 function M.role(algorithm, operator)
-  return is_carrier[algorithm][operator] and "carrier" or "modulator"
+  return patches.is_carrier(algorithm, operator) and "carrier" or "modulator"
 end
 
 -- Total level of the loudest carrier.
 local function carrier_level(patch)
   local level = 127
-  for o in pairs(is_carrier[patch.algorithm]) do
+  for _, o in ipairs(patches.carriers(patch.algorithm)) do
     level = math.min(level, patch[o].tl)
   end
   return level

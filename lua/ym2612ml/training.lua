@@ -217,7 +217,7 @@ local RULES = {
   work = { type = "string", needed = true },
   patches = { type = "string" },
   prior = { type = "string", needed = true },
-  records = { type = "integer", least = 1, default = 1200000 },
+  records = { type = "integer", least = 1, default = 2000000 },
   pca_records = { type = "integer", least = 400, default = 40000 },
   validation_records = { type = "integer", least = 8, default = 4000 },
   epochs = { type = "integer", least = 1, default = 10 },
@@ -331,7 +331,7 @@ end
 --- and settings it goes on where it stopped, and ends with the same bits.
 ---@param options table  output: folder for the models; work: folder for what is needed to
 ---  go on; prior: file of the prior to draw from, unless patches (a table or folder of
----  real ones) gives one; records: notes in the data set, default 1,200,000; pca_records:
+---  real ones) gives one; records: notes in the data set, default 2,000,000; pca_records:
 ---  of them for the components, 40,000; validation_records: 4,000; epochs: 10; batch: 256;
 ---  rate: 2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
 ---  and {256, 128}; dropout: 0.1; seed: 1

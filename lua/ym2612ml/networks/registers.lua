@@ -69,14 +69,6 @@ for _, field in ipairs(patches.fields()) do
   end
 end
 
-local is_carrier = {}
-for algorithm = 0, 7 do
-  is_carrier[algorithm] = {}
-  for _, operator in ipairs(patches.carriers(algorithm)) do
-    is_carrier[algorithm][operator] = true
-  end
-end
-
 -- Operators that sound alike when exchanged: exactly so where the chip's order of
 -- adding allows, else but for a sample's delay.
 local function twins(patch)
@@ -118,6 +110,15 @@ local function sort_twins(patch)
   end
 end
 
+-- Total level of the loudest carrier.
+local function loudest(patch)
+  local level = 127
+  for _, o in ipairs(patches.carriers(patch.algorithm)) do
+    level = math.min(level, patch[o].tl)
+  end
+  return level
+end
+
 local DEAD = 104 -- total level from which an operator gives nothing
 
 -- Registers that nobody can hear, and so nobody can learn.
@@ -138,12 +139,8 @@ end
 ---@return integer[]
 function M.classes(patch)
   patch = patches.canonical(patch)
-  local carriers = is_carrier[patch.algorithm]
-  local level = 127
-  for o in pairs(carriers) do
-    level = math.min(level, patch[o].tl)
-  end
-  for o in pairs(carriers) do
+  local level = loudest(patch)
+  for _, o in ipairs(patches.carriers(patch.algorithm)) do
     patch[o].tl = patch[o].tl >= DEAD and 127 or patch[o].tl - level
   end
   sort_twins(patch)
@@ -160,13 +157,11 @@ function M.classes(patch)
   return classes
 end
 
---- Records a network that gives logits over the classes of the heads.
----@param options {hidden: integer[], dropout: number?, seed: integer?}
----@return table net  inputs x (batch, inputs) and target (batch, heads); outputs logits, loss
-function M.build(options)
-  local widths = {}
-  for i, head in ipairs(M.heads) do
-    widths[i] = head.width
+-- Hidden layers, then the logits of heads of these widths and their cross-entropy.
+local function build(widths, options)
+  local logits = 0
+  for _, width in ipairs(widths) do
+    logits = logits + width
   end
   return nn.graph(function(g)
     local x = g:input("x", { M.inputs })
@@ -176,28 +171,29 @@ function M.build(options)
         x = x:dropout(options.dropout)
       end
     end
-    local logits = nn.dense(x, M.logits)
-    local target = g:input("target", { #M.heads })
-    return { logits = logits, loss = logits:head_cross_entropy(target, { widths = widths }) }
+    local y = nn.dense(x, logits)
+    local target = g:input("target", { #widths })
+    return { logits = y, loss = y:head_cross_entropy(target, { widths = widths }) }
   end, { seed = options.seed })
+end
+
+--- Records a network that gives logits over the classes of the heads.
+---@param options {hidden: integer[], dropout: number?, seed: integer?}
+---@return ym2612ml.Network net  inputs x (batch, inputs) and target (batch, heads);
+---  outputs logits and loss
+function M.build(options)
+  local widths = {}
+  for i, head in ipairs(M.heads) do
+    widths[i] = head.width
+  end
+  return build(widths, options)
 end
 
 --- Records the network that gives the logits of the eight algorithms.
 ---@param options {hidden: integer[], dropout: number?, seed: integer?}
----@return table net  inputs x and target (batch, 1); outputs logits, loss
+---@return ym2612ml.Network net  inputs x and target (batch, 1); outputs logits and loss
 function M.build_algorithm(options)
-  return nn.graph(function(g)
-    local x = g:input("x", { M.inputs })
-    for _, size in ipairs(options.hidden) do
-      x = nn.dense(x, size):gelu()
-      if options.dropout then
-        x = x:dropout(options.dropout)
-      end
-    end
-    local logits = nn.dense(x, 8)
-    local target = g:input("target", { 1 })
-    return { logits = logits, loss = logits:head_cross_entropy(target, { widths = { 8 } }) }
-  end, { seed = options.seed })
+  return build({ 8 }, options)
 end
 
 --- Probabilities from logits first..first + width - 1, sharpened by a temperature
@@ -284,17 +280,14 @@ end
 ---@return ym2612ml.Patch  a copy
 function M.at_level(patch, level)
   local copy = { algorithm = patch.algorithm, feedback = patch.feedback }
-  local loudest = 127
-  for o in pairs(is_carrier[patch.algorithm]) do
-    loudest = math.min(loudest, patch[o].tl)
-  end
+  local change = level - loudest(patch)
   for o = 1, 4 do
     copy[o] = {}
     for name, value in pairs(patch[o]) do
       copy[o][name] = value
     end
-    if is_carrier[patch.algorithm][o] then
-      copy[o].tl = math.min(127, copy[o].tl - loudest + level)
+    if patches.is_carrier(patch.algorithm, o) then
+      copy[o].tl = math.min(127, copy[o].tl + change)
     end
   end
   return copy
