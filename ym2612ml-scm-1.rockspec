@@ -22,8 +22,10 @@ dependencies = {
 external_dependencies = {
   SNDFILE = { header = "sndfile.h" },
   SAMPLERATE = { header = "samplerate.h" },
-  FFTW3F = { header = "fftw3.h" },
+  FFTW3F = { header = "fftw3.h", library = "fftw3f" },
   ZLIB = { header = "zlib.h" },
+  -- By its library alone: where its headers are differs, and pkg-config tells the Makefile.
+  OPENBLAS = { library = "openblas" },
 }
 build = {
   type = "make",

@@ -83,6 +83,29 @@ describe("chip #c", function()
     assert.equal(state, chip:save())
   end)
 
+  it("refuses a state in which a write waits for a port that is none", function()
+    local function waiting(port)
+      local chip = ym.chip.new()
+      chip:write(port, 0x30, 0)
+      return chip:save()
+    end
+    local state, other, place = waiting(0), waiting(1), 17 -- after the mark, the checksum and the size
+    while state:byte(place) == other:byte(place) do
+      place = place + 1
+    end
+    local function with(port)
+      local rest = state:sub(17, place - 1) .. string.char(port) .. state:sub(place + 1)
+      return state:sub(1, 8) .. string.pack("=I4", ym.crc32(rest)) .. state:sub(13, 16) .. rest
+    end
+    assert.equal(other, with(1))
+    assert.truthy(ym.chip.new():restore(with(1)))
+    for _, port in ipairs { 2, 128, 255 } do
+      local result, _, kind = ym.chip.new():restore(with(port))
+      assert.is_nil(result)
+      assert.equal("format", kind)
+    end
+  end)
+
   it("takes one write a frame, in order", function()
     local chip = ym.chip.new { chip = "ym3438" }
     chip:write(0, 0x2B, 0x80)

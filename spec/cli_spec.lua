@@ -87,6 +87,22 @@ describe("the command", function()
       end
     end)
 
+    it("tells the defaults that the library has", function()
+      local function default_of(module, option)
+        local pattern = ("\n  %s = {[^\n]- default = (%%d+) }"):format(option)
+        return assert(read(("lua/ym2612ml/%s.lua"):format(module)):match(pattern), option)
+      end
+      for command, options in pairs {
+        match = { renders = default_of("estimate", "renders") },
+        train = { records = default_of("training", "records"), epochs = default_of("training", "epochs") },
+      } do
+        local help = run(command .. " --help")
+        for option, default in pairs(options) do
+          assert.matches(("--%s COUNT [^-]*%%sDefault:%%s+%s%%."):format(option, default), help)
+        end
+      end
+    end)
+
     it("says in one line what is wrong with its arguments", function()
       assert_fails("", "a command is required", 2)
       assert_fails("frobnicate", "unknown command 'frobnicate'", 2)
@@ -183,6 +199,29 @@ describe("the command", function()
       write(folder .. "/file", "")
       assert_fails("render @/lead.y12 -o @/file/out.wav", folder .. "/file")
       assert_fails("render @/empty -o @/x.wav", "empty")
+      lfs.mkdir(folder .. "/hollow")
+      assert_fails("render @/hollow -o @/out", "hollow: holds no patches")
+      assert.same({ "file", "hollow", "lead.y12" }, listed())
+    end)
+
+    it("takes for its output a sound file or a folder, and nothing else", function()
+      patch("one")
+      patch("two")
+      local short = " --held 0.01 --release 0"
+      assert_fails("render @/one.y12 -o @/a.mp3" .. short, "a.mp3: expected .wav, .flac or a folder")
+      assert_fails("render @/one.y12 @/two.y12 -o @/two.wav" .. short,
+        "two.wav: expected a folder, for several patches")
+      assert_fails("render @ -o @/all.flac" .. short, "all.flac: expected a folder, for several patches")
+      assert.same({ "one.y12", "two.y12" }, listed())
+      for _, output in ipairs { "a.FLAC", "b", "c.d/", "e/f.wav" } do
+        local _, complaint, status = run("render @/one.y12 -o @/" .. output .. short)
+        assert.equal(0, status, complaint)
+      end
+      assert.same({ "a.FLAC", "b", "c.d", "e", "one.y12", "two.y12" }, listed())
+      assert.equal("fLaC", read(folder .. "/a.FLAC"):sub(1, 4))
+      assert.same({ "one.wav" }, listed("/b"))
+      assert.same({ "one.wav" }, listed("/c.d"))
+      assert.same({ "f.wav" }, listed("/e"))
     end)
   end)
 
@@ -228,6 +267,54 @@ describe("the command", function()
       assert.equal(16, #listed("/out"))
     end)
 
+    with_models("replaces what an earlier run wrote for a sound of the same name", function()
+      sound("tone", 60)
+      lfs.mkdir(folder .. "/out")
+      local others = {
+        "atone_1_alg0.y12", "tone.y12", "tone-2_1_alg0.y12", "tone_1_alg0.txt", "tone_1_alg0_1_alg0.wav",
+        "tone_1_alg8.y12", "tone_1_alg0.y12.bak", "tone_9_alg0.wav",
+      }
+      for _, name in ipairs(others) do
+        write(folder .. "/out/" .. name, "")
+      end
+      for rank = 1, 8 do
+        for algorithm = 0, 7 do
+          write(("%s/out/tone_%d_alg%d.y12"):format(folder, rank, algorithm), "")
+          write(("%s/out/tone_%d_alg%d.wav"):format(folder, rank, algorithm), "")
+        end
+      end
+      local _, complaint, status = run("match @/tone.wav -o @/out --renders 8 --note C4")
+      assert.equal(0, status, complaint)
+      local ranks, count = {}, 0
+      for _, name in ipairs(listed("/out")) do
+        local rank = name:match("^tone_([1-8])_alg[0-7]%.y12$")
+        if rank then
+          assert.is_nil(ranks[rank], name)
+          ranks[rank] = true
+          assert.is_truthy(ym.audio.read(folder .. "/out/" .. name:gsub("y12$", "wav")))
+          count = count + 1
+        end
+      end
+      assert.equal(8, count)
+      assert.equal(16 + #others, #listed("/out"))
+    end)
+
+    with_models("leaves no patch without its audition", function()
+      sound("tone", 60)
+      lfs.mkdir(folder .. "/out")
+      for algorithm = 0, 7 do
+        lfs.mkdir(("%s/out/tone_2_alg%d.wav"):format(folder, algorithm))
+      end
+      local _, complaint, status = run("match @/tone.wav -o @/out --renders 8 --note C4")
+      assert.equal(1, status)
+      assert.matches("tone_2_alg%d.wav: is not a regular file", complaint)
+      local patches = {}
+      for _, name in ipairs(listed("/out")) do
+        patches[#patches + 1] = name:match("^tone_(%d)_alg%d%.y12$")
+      end
+      assert.same({ "1" }, patches)
+    end)
+
     with_models("goes on after every kind of bad file", function()
       local nan = 0 / 0
       sound("good", 64)
@@ -255,7 +342,7 @@ describe("the command", function()
         assert.is_truthy(errors[name]:find(name, 1, true), errors[name])
         assert.is_truthy(complaint:find(errors[name], 1, true), complaint)
       end
-      assert.is_truthy(complaint:find("hollow: no sounds in this folder", 1, true), complaint)
+      assert.is_truthy(complaint:find("hollow: holds no sounds", 1, true), complaint)
       assert.equal(8, lines, complaint)
       assert.equal(32, #listed("/out"))
     end)
@@ -328,7 +415,17 @@ describe("the command", function()
       assert_fails("train -o @/out --patches @/none.csv", "none.csv")
       assert_fails("train -o @/out --records 3", "--records", 2)
       write(folder .. "/file", "")
-      assert_fails("train -o @/file/out --patches @/none.csv", "file/out")
+      assert_fails("train -o @/file/out --patches @/none.csv", "/file: cannot make this folder")
+    end)
+
+    it("keeps what it needs to go on in the folder for the models, hidden", function()
+      assert_fails("train -o @/a/models --patches @/none.csv", "none.csv")
+      assert.same({ "a" }, listed())
+      assert.same({ "models" }, listed("/a"))
+      assert.equal("directory", lfs.attributes(folder .. "/a/models/.work", "mode"))
+      assert_fails("train -o @/b --work @/c/d --patches @/none.csv", "none.csv")
+      assert.equal("directory", lfs.attributes(folder .. "/c/d", "mode"))
+      assert.is_nil(lfs.attributes(folder .. "/b/.work", "mode"))
     end)
   end)
 
@@ -367,6 +464,34 @@ describe("the command", function()
         end
         assert.same({ commas[1], commas[1], commas[1] }, commas)
       end
+    end)
+
+    it("shows silence as -60 with --db, and what is above as it is", function()
+      local samples = ym.tensor.new { 4000 }
+      for i = 1, 2000 do
+        samples[i] = 0.5 * math.sin(2 * math.pi * i / 8)
+      end
+      assert(ym.audio.write(folder .. "/x.wav", samples, 8000))
+      for _, kind in ipairs { "spectrogram", "mel" } do
+        local _, complaint, status = run("table @/x.wav --rate 8000 --seconds 0.5 --size 256 --hop 256 "
+          .. "--bands 8 --db -o @/x.npy --kind " .. kind)
+        assert.equal(0, status, complaint)
+        local row, least, most = ym.store.read_npy(folder .. "/x.npy")[1]:totable(), 0, -100
+        for _, value in ipairs(row) do
+          least, most = math.min(least, value), math.max(most, value)
+        end
+        assert.near(-60, least, 1e-3)
+        assert.near(-60, row[#row], 1e-3) -- the last frame is silent
+        assert.near(-6, most, 2)
+      end
+    end)
+
+    it("writes no table of another kind", function()
+      patch("lead")
+      for _, name in ipairs { "x.txt", "x", "x.csv.gz" } do
+        assert_fails("table @/lead.y12 -o @/" .. name, name .. ": expected .csv or .npy")
+      end
+      assert.same({ "lead.y12" }, listed())
     end)
 
     it("leaves out and reports what it cannot read", function()

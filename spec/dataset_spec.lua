@@ -47,6 +47,12 @@ describe("dataset", function()
     assert.equal(texts[1], texts[2])
     local back = assert(ym.prior.read(path))
     assert.same(prior.carrier, back.carrier)
+    local again = os.tmpname()
+    assert(ym.prior.write(again, back))
+    local copy = assert(io.open(again))
+    assert.equal(texts[1], copy:read("a"))
+    copy:close()
+    os.remove(again)
     assert.near(prior.repeats.dr, back.repeats.dr, 1e-6)
     local short, nameless = texts[1]:gsub('"feedback":%[', "%0-1,"), texts[1]:gsub('"repeats"', '"gone"')
     for _, bad in ipairs { "{}", "nonsense", short, nameless } do
@@ -92,6 +98,71 @@ describe("dataset", function()
     assert.equal(1, real[1][2].am)
   end)
 
+  it("raises misuse at the caller's line", function()
+    local dataset, priors, path = ym.dataset, ym.prior, os.tmpname()
+    local unfit = patch { feedback = 8 }
+    local short = {}
+    for name, value in pairs(prior) do
+      short[name] = value
+    end
+    short.level = { 1, 2 }
+    local function sampler(changes)
+      local options = { prior = prior }
+      for name, value in pairs(changes) do
+        options[name] = value
+      end
+      return dataset.sampler, options
+    end
+    for _, case in ipairs {
+      { "#1 to 'sampler' (option 'prior' is missing", dataset.sampler },
+      { "#1 to 'sampler' (table expected, got number)", dataset.sampler, 1 },
+      { "#1 to 'sampler' (option 'prior': level is not a list of 128 weights)", sampler { prior = short } },
+      { "#1 to 'sampler' (option 'patches' is 3, ", sampler { patches = 3 } },
+      { "#1 to 'sampler' (patch 2: field 'feedback' is 8", sampler { patches = { patch(), unfit } } },
+      { "#1 to 'sampler' (option 'seed' is 1.5, ", sampler { seed = 1.5 } },
+      { "#1 to 'sampler' (option 'mix': expected shares", sampler { mix = { rael = 1 } } },
+      { "#1 to 'sampler' (option 'mix': expected shares", sampler { mix = { real = -1, prior = 2 } } },
+      { "#1 to 'sampler' (option 'mix': expected shares", sampler { mix = {} } },
+      { "#1 to 'sampler' (unknown option 'seeds')", sampler { seeds = 1 } },
+      { "#1 to 'read_patches' (string expected, got nil)", dataset.read_patches },
+      { "#1 to 'plain' (table expected, got nil)", dataset.plain, nil },
+      { "#1 to 'plain' (field 'feedback' is 8", dataset.plain, unfit },
+      { "#1 to 'random_note' (userdata expected, got nil)", dataset.random_note },
+      { "#1 to 'fit' (table expected, got nil)", priors.fit },
+      { "#1 to 'fit' (patch 1: field 'feedback' is 8", priors.fit, { unfit } },
+      { "#1 to 'write' (string expected, got nil)", priors.write, nil, prior },
+      { "#2 to 'write' (not an object)", priors.write, path },
+      { "#2 to 'write' (level is not a list of 128 weights)", priors.write, path, short },
+      { "#1 to 'read' (string expected, got nil)", priors.read },
+    } do
+      local fine, message = pcall(table.unpack(case, 2, 4))
+      assert.is_false(fine, case[1])
+      assert.matches("^spec/dataset_spec.lua:%d+: bad argument ", message)
+      assert.matches(case[1], message, 1, true)
+    end
+    assert.equal(0, #assert(io.open(path)):read("a"))
+    os.remove(path)
+  end)
+
+  it("draws only what the mix asks for", function()
+    local real = { patch { algorithm = 5 } }
+    local sampler = ym.dataset.sampler { prior = prior, patches = real, mix = { real = 1 } }
+    local plain = bytes { ym.dataset.plain(real[1]) }
+    for _ = 1, 20 do
+      assert.is_true(bytes { sampler:next() } == plain)
+    end
+  end)
+
+  it("draws notes to play", function()
+    local rng = ym.rng.new { seed = 1 }
+    for _ = 1, 200 do
+      local note, held, more = ym.dataset.random_note(rng)
+      assert.is_true(math.type(note) == "integer" and note >= 30 and note <= 84)
+      assert.is_true(held >= 0.1 and held <= 2)
+      assert.is_nil(more)
+    end
+  end)
+
   it("reads folders of patch files and tables", function()
     local folder = os.tmpname()
     os.remove(folder)
@@ -106,6 +177,11 @@ describe("dataset", function()
     local file = assert(io.open(folder .. "/c.csv", "w"))
     file:write("split,name,", table.concat(names, ","), "\n", 'valid,"a, ""b""",', table.concat(values, ","), "\n")
     file:close()
+    assert(os.execute(("mkdir '%s/hollow'"):format(folder)))
+    local nothing, message, kind = ym.dataset.read_patches(folder .. "/hollow")
+    assert.is_nil(nothing)
+    assert.equal("input", kind)
+    assert.equal(folder .. "/hollow: holds no patches", message)
     local rows = assert(ym.dataset.read_patches(folder))
     assert.equal(3, #rows)
     assert.equal(3, rows[1].patch.feedback)

@@ -64,19 +64,47 @@ describe("estimate", function()
     end
   end)
 
-  it("reports a bad file and goes on", function()
-    local good = os.tmpname()
+  it("takes files and folders, reports a bad one and goes on", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute(("mkdir -p '%s/empty' '%s/full'"):format(folder, folder)))
+    finally(function() os.execute(("rm -r '%s'"):format(folder)) end)
+    local good = folder .. "/full/a.wav"
     assert(ym.audio.write(good, sound({ note = 60, rate = 22050 }).samples, 22050))
+    assert(io.open(folder .. "/full/b.wav", "w")):close()
     local seen = {}
-    for path, matches, message, kind in ym.estimate_each({ "/nowhere.wav", good, "/" }, { renders = 64 }) do
+    local paths = { "/nowhere.wav", folder .. "/full", folder .. "/empty" }
+    for path, matches, message, kind in ym.estimate_each(paths, { renders = 64 }) do
       seen[#seen + 1] = { path, matches and #matches, message, kind }
     end
-    os.remove(good)
-    assert.equal(3, #seen)
-    assert.equal("io", seen[1][4])
-    assert.matches("^/nowhere.wav: ", seen[1][3])
-    assert.equal(8, seen[2][2])
-    assert.is_nil(seen[3][2])
+    assert.equal(4, #seen)
+    assert.same({ good, 8 }, seen[2])
+    for i, kind in pairs { "io", false, "input", "input" } do
+      if kind then
+        assert.is_nil(seen[i][2])
+        assert.equal(kind, seen[i][4])
+        assert.equal(seen[i][1] .. ": ", seen[i][3]:sub(1, #seen[i][1] + 2))
+      end
+    end
+  end)
+
+  it("matches the first ten seconds of a long sound", function()
+    local target = sound { note = 60, held = 12, release = 1, rate = 8000 }
+    local matches = assert(ym.estimate(target, { note = 60, renders = 8 }))
+    assert.near(10, matches[1].held + matches[1].release, 0.01)
+    assert.truthy(ym.estimate(target, { note = 60, held = 500, renders = 8 }))
+  end)
+
+  it("tries as many patches as it is told", function()
+    for _, renders in ipairs { 8, 20, 100 } do
+      local steps = assert(ym.estimate_steps(sound(), { note = 69, renders = renders }))
+      local last
+      for step in steps do
+        last = step
+      end
+      assert.equal(renders, last.done)
+      assert.equal(renders, last.total)
+    end
   end)
 
   it("refuses sounds without content", function()
@@ -97,6 +125,12 @@ describe("estimate", function()
     assert.has_error(function() ym.estimate(sound(), { note = 200 }) end)
     assert.has_error(function() ym.estimate(sound(), { chip = "opl3" }) end)
     assert.has_error(function() ym.estimate("flute.wav") end)
+    for _, name in ipairs { "estimate", "estimate_steps", "prepare" } do
+      local _, message = pcall(function() ym[name](nil) end)
+      assert.matches("^spec/estimate_spec.lua:%d+: bad argument #1 to '" .. name .. "'", message)
+      _, message = pcall(function() ym[name](sound(), { foo = 1 }) end)
+      assert.matches("^spec/estimate_spec.lua:%d+: bad argument #2 to '" .. name .. "'", message)
+    end
   end)
 end)
 

@@ -468,6 +468,82 @@ describe("a network #c", function()
   end)
 end)
 
+describe("a graph in the core #c", function()
+  local core = require("ym2612ml.core").nn
+
+  -- loss = mean((x p)^2), x and p of one row of 3, and the core's numbers of its nodes.
+  local function recorded()
+    local graph = core.new()
+    local x = graph:add("input", {}, { name = "x", shape = { 3 }, gradient = true })
+    local p = graph:add("param", {}, { name = "p", shape = { 3 }, init = "ones" })
+    local fixed = graph:add("square", { p }, {})
+    local loss = graph:add("square", { graph:add("mul", { x, p }, {}) }, {})
+    return graph, { x = x, p = p, fixed = fixed, loss = loss }
+  end
+  local function finished()
+    local graph, node = recorded()
+    assert(graph:finish(node.loss))
+    graph:initialise(1)
+    return graph, node
+  end
+  local function feeds(node, rows)
+    return { [node.x] = random { rows, 3 } }
+  end
+
+  it("does nothing before it is finished", function()
+    local graph, node = recorded()
+    local optimizer = core.optimizer((finished()), {})
+    for name, call in pairs {
+      initialise = function() graph:initialise(1) end,
+      leaf = function() graph:leaf(node.p) end,
+      weights = function() graph:weights() end,
+      forward = function() graph:forward({}, nil, nil, nil, { node.fixed }) end,
+      evaluate = function() graph:evaluate(feeds(node, 2), nil, nil, nil, node.loss) end,
+      backward = function() graph:backward(feeds(node, 2), nil, nil, nil, 1) end,
+      optimizer = function() core.optimizer(graph, {}) end,
+      step = function() graph:step(feeds(node, 2), nil, nil, nil, 1, optimizer) end,
+    } do
+      assert.error_matches(call, "'" .. name .. "' .*%(the graph is not finished%)", nil, name)
+    end
+  end)
+
+  it("takes no more nodes once finished", function()
+    local graph, node = finished()
+    assert.same({ nil, "the graph is finished", "argument" }, { graph:add("relu", { node.x }, {}) })
+    assert.same({ nil, "the graph is finished", "argument" }, { graph:finish(node.loss) })
+    assert.equal(1, graph:leaf(node.p)[1])
+  end)
+
+  it("has gradients from a backward run until the next run", function()
+    local graph, node = finished()
+    assert.error_matches(function() graph:gradient(node.p) end, "the last run was not backward")
+    assert(graph:backward(feeds(node, 5), nil, nil, nil, 1))
+    assert.same({ 5, 3 }, graph:gradient(node.x):shape())
+    assert.same({ 3 }, graph:gradient(node.p):shape())
+    assert(graph:forward(feeds(node, 1000), nil, nil, nil, { node.loss }))
+    assert.error_matches(function() graph:gradient(node.p) end, "the last run was not backward")
+    assert(graph:backward(feeds(node, 2), nil, nil, nil, 1))
+    assert.same({ 2, 3 }, graph:gradient(node.x):shape())
+    -- a run that fails leaves none either
+    local order = tensor.from({ 3 }, "i32")
+    assert.equal("argument", select(3, graph:backward(feeds(node, 2), order, nil, nil, 1)))
+    assert.error_matches(function() graph:gradient(node.x) end, "the last run was not backward")
+  end)
+
+  it("evaluates only what has rows, and takes only tensors, for inputs", function()
+    local graph, node = finished()
+    assert.error_matches(function()
+      graph:evaluate(feeds(node, 1000), nil, nil, nil, node.fixed)
+    end, "depends on no input")
+    assert.same({ nil, "input 'x' is no tensor", "argument" },
+      { graph:backward({ [node.x] = ym.rng.new() }, nil, nil, nil, 1) })
+    assert.same({ nil, "node 2 is no input", "argument" },
+      { graph:backward({ [node.p] = random { 1, 3 } }, nil, nil, nil, 1) })
+    local most = math.maxinteger
+    assert.equal("argument", select(3, graph:backward(feeds(node, 2), nil, most, most, 1)))
+  end)
+end)
+
 describe("a network in a file #c", function()
   local path = os.tmpname()
   teardown(function() os.remove(path) end)
@@ -628,6 +704,15 @@ describe("misuse of a network", function()
     misuse(function() nn.optimizer(net, { method = "magic" }) end, "option 'method' is magic, expected one of sgd")
     misuse(function() nn.optimizer(net, { rate = -1 }) end, "option 'rate' is %-1")
     misuse(function() nn.optimizer(net, { rate = 0 / 0 }) end, "option 'rate'")
+    misuse(function() nn.optimizer(net, { rate = math.huge }) end, "option 'rate' is inf")
+    misuse(function() nn.optimizer(net, { decay = 1e300 }) end, "option 'decay' is 1e%+300")
+    misuse(function() nn.optimizer(net, { beta1 = 1 }) end, "option 'beta1' is 1, expected number 0%.%. below 1")
+    misuse(function() nn.optimizer(net, { beta2 = 1.0 }) end, "option 'beta2' is 1")
+    misuse(function() nn.optimizer(net, { epsilon = 0 }) end, "option 'epsilon' is 0")
+    misuse(function() optimizer:rate(math.huge) end, "inf, expected a number 0")
+    misuse(function() net:reset(1.5) end, "#1 to 'reset' %(1.5, expected a whole number%)")
+    misuse(function() net:reset("1") end, "#1 to 'reset'")
+    misuse(function() net:reset() end, "#1 to 'reset'")
     misuse(function() nn.optimizer({}) end, "expected a network")
     misuse(function() net:save(nil, { type = "u8" }) end, "string expected")
     misuse(function() net:save("x", { type = "u8" }) end, "option 'type' is u8")

@@ -66,6 +66,21 @@ describe("patch table", function()
     end
   end)
 
+  it("says which patch of a list cannot be packed #c", function()
+    local list = { patch(), patch(), with({ tl = 200 }, 3) }
+    assert.has_error(function() ym.patch.pack(list) end,
+      "bad argument #1 to 'pack' (patch 3: field 'tl' of operator 3 is 200, expected 0..127)")
+    list[2] = with { algorithm = 8 }
+    assert.has_error(function() ym.patch.pack(list) end,
+      "bad argument #1 to 'pack' (patch 2: field 'algorithm' is 8, expected 0..7)")
+    list[1] = with { [4] = 7 }
+    assert.has_error(function() ym.patch.pack(list) end,
+      "bad argument #1 to 'pack' (patch 1: operator 4 is number, expected a table)")
+    list[1] = "flute"
+    assert.has_error(function() ym.patch.pack(list) end,
+      "bad argument #1 to 'pack' (patch 1: is string, expected a table)")
+  end)
+
   it("knows the carriers of each algorithm", function()
     assert.same({ 4 }, ym.patch.carriers(0))
     assert.same({ 2, 4 }, ym.patch.carriers(4))
@@ -154,6 +169,29 @@ describe("Y12 #c", function()
     assert.equal("format", kind)
     assert.has_error(function() ym.patch.read(path, "xyz") end)
     assert.has_error(function() ym.patch.write(path, with({ tl = 128 }, 1)) end)
+    assert.is_nil(io.open(path))
+  end)
+
+  it("raises at the caller's line, for the argument that is wrong", function()
+    local path = os.tmpname() .. ".y12"
+    for _, case in ipairs {
+      { "#1 to 'write' (string expected, got nil)", ym.patch.write, nil, patch() },
+      { "#2 to 'write' (table expected, got nil)", ym.patch.write, path },
+      { "#2 to 'write' (field 'tl' of operator 1 is 128, expected 0..127)", ym.patch.write, path,
+        with({ tl = 128 }, 1) },
+      { "#2 to 'write' (field 'name' is 42, expected a string)", ym.patch.write, path, with { name = 42 } },
+      { "#3 to 'write' (format xyz, ", ym.patch.write, path, patch(), "xyz" },
+      { "#1 to 'encode' (field 'game' is true, expected a string)", ym.patch.encode, with { game = true }, "y12" },
+      { "#1 to 'check_all' (patch 2: operator 1 is nil, expected a table)", ym.patch.check_all,
+        { patch(), { algorithm = 0, feedback = 0 } } },
+      { "#1 to 'check_all' (table expected, got nil)", ym.patch.check_all },
+      { "#1 to 'is_carrier' (8, expected algorithm 0..7)", ym.patch.is_carrier, 8, 1 },
+    } do
+      local fine, message = pcall(table.unpack(case, 2, 5))
+      assert.is_false(fine, case[1])
+      assert.matches("^spec/patch_spec.lua:%d+: bad argument ", message)
+      assert.matches(case[1], message, 1, true)
+    end
     assert.is_nil(io.open(path))
   end)
 end)

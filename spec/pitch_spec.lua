@@ -112,6 +112,12 @@ describe("pitch #c", function()
       collectgarbage "step"
       ym.pitch(samples:slice(1, count):to "f32", { rate = RATE })
     end
+    -- fewer are left where several samples become one
+    for count = 1, 300 do
+      local f0, message, kind = ym.pitch(samples:slice(1, count):to "f32", { rate = 655350, maximum = 163837 })
+      assert.is_true(f0 and f0 > 0 or (kind == "input" and message:find("too short") ~= nil), message)
+      assert.equal(count < 16 * 9, f0 == nil)
+    end
   end)
 
   it("raises on misuse", function()

@@ -125,6 +125,10 @@ describe("a safetensors file #c", function()
       assert.equal(path .. ": ", message:sub(1, #path + 2))
       assert.equal("format", kind)
     end
+    for _, shape in ipairs { "[281474976710656,281474976710656]", "[0,281474976710656,281474976710656]" } do
+      local text = '{"x":' .. entry('"U8"', shape, 0, 0) .. "}"
+      assert.same({ nil, "tensor 'x' has no usable shape", "format" }, { store.decode(string.pack("<s8", text)) })
+    end
     for _, length in ipairs { 0, 1, 17, 2 ^ 40 // 1, math.maxinteger, -1, math.mininteger } do
       write(string.pack("<i8", length) .. "{}" .. data:sub(1, 14))
       assert.equal("format", select(3, store.load(path)))
@@ -160,6 +164,50 @@ describe("a safetensors file #c", function()
     misuse(function() store.decode(nil) end, "string expected")
     misuse(function() store.load(path, { check = true }) end, "unknown option 'check'")
     misuse(function() store.load() end, "string expected")
+  end)
+end)
+
+describe("a list of tensors #c", function()
+  it("is told which element is none", function()
+    local core = require("ym2612ml.core").store
+    local list = { tensor.new { 2 }, tensor.new { 2 }, "three" }
+    assert.has_error(function() core.write(path, "", list) end,
+      "bad argument #3 to 'write' (element 3 is string, expected a tensor)")
+    assert.has_error(function() core.checksum("", list) end,
+      "bad argument #2 to 'checksum' (element 3 is string, expected a tensor)")
+    list[2] = ym.rng.new()
+    assert.has_error(function() core.checksum("", list) end,
+      "bad argument #2 to 'checksum' (element 2 is userdata, expected a tensor)")
+  end)
+end)
+
+describe("a file that does not fit", function()
+  it("leaves what was there, and the reason is told", function()
+    local folder, script = os.tmpname(), os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    local file = assert(io.open(script, "w"))
+    -- files may be 512 bytes long, as if the disk were full then
+    file:write(([[
+      package.path, package.cpath = %q, %q
+      local ym, folder = require "ym2612ml", ...
+      local zeros = ym.tensor.new { 20000 }
+      print(ym.store.save(folder .. "/x", { x = zeros }))
+      print(ym.audio.write(folder .. "/x", zeros, 44100, { format = "wav" }))
+      print(ym.audio.write(folder .. "/x", zeros, 44100, { format = "wav", bits = 32 }))]]):format(
+      package.path, package.cpath))
+    file:close()
+    write(("x"):rep(10))
+    assert(os.execute(("cp %s %s/x"):format(path, folder)))
+    local pipe = assert(io.popen(("trap '' XFSZ; ulimit -f 1; lua5.4 %s %s 2>&1"):format(script, folder)))
+    local text = pipe:read("a")
+    pipe:close()
+    local line = ("nil\t%s/x: File too large\tio\n"):format(folder)
+    assert.equal(line:rep(3), text)
+    pipe = assert(io.popen("cd " .. folder .. " && ls -A && cat x"))
+    assert.equal("x\n" .. ("x"):rep(10), pipe:read("a"))
+    pipe:close()
+    os.execute(("rm -r %s %s"):format(folder, script))
   end)
 end)
 

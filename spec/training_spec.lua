@@ -24,7 +24,7 @@ describe("training", function()
     local options = {
       output = folder .. "/" .. name, work = folder .. "/" .. name .. ".work",
       prior = ym.models.folder() .. "/prior.json", records = 300, pca_records = 400,
-      validation_records = 40, epochs = 2, batch = 16, hidden = { 8 }, hidden_algorithm = { 8 },
+      validation_records = 40, epochs = 2, batch = 16, hidden = { 8 }, hidden_algorithm = { 8 }, dump_steps = 2,
     }
     for key, value in pairs(changes or {}) do
       options[key] = value
@@ -45,7 +45,7 @@ describe("training", function()
     local summary = finish(steps("straight"))
     assert.is_true(summary.records > 200 and summary.records <= 300)
     local interrupted = false
-    for _, stop in ipairs { 1, 2, 3, 40 } do -- in the features, the data and the networks
+    for _, stop in ipairs { 1, 2, 5, 3, 30 } do -- in the features, the data and the networks
       local next_step = steps("stopped")
       for _ = 1, stop do
         interrupted = next_step() ~= nil
@@ -61,6 +61,15 @@ describe("training", function()
     local samples, rate = ym.render(ym.dataset.sampler({ prior = ym.prior.read(ym.models.folder() .. "/prior.json") })
       :next())
     assert.equal(8, #assert(ym.estimate({ samples = samples, rate = rate }, { models = models, renders = 8 })))
+  end)
+
+  it("makes again what is missing", function()
+    finish(steps("whole"))
+    local path = folder .. "/whole/registers_3.safetensors"
+    local before = read(path)
+    assert(os.remove(path))
+    finish(steps("whole"))
+    assert.is_true(before == read(path))
   end)
 
   it("refuses to go on with other settings, and says what it cannot read", function()

@@ -186,7 +186,7 @@ enum ym_status ym_audio_check(const float *samples, size_t count,
 static bool write_integers(SNDFILE *file, const float *samples, size_t count,
                            int channels, int bits) {
 	const double scale = ldexp(1, bits - 1);
-	const size_t whole = (size_t)(BLOCK - BLOCK % channels); /* frames */
+	const size_t whole = (size_t)(BLOCK - BLOCK % channels); /* of whole frames */
 	int block[BLOCK];
 	for (size_t i = 0; i < count;) {
 		size_t part = count - i < whole ? count - i : whole;
@@ -211,14 +211,19 @@ static enum ym_status write_sound(int descriptor, const char *path, SF_INFO *inf
 	if (file == NULL)
 		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz",
 		               path, bits, info->samplerate);
+	errno = 0;
 	if (bits == 32)
 		written = sf_write_float(file, samples, (sf_count_t)count) == (sf_count_t)count;
 	else
 		written = write_integers(file, samples, count, info->channels, bits);
 	/* the header is written on closing */
-	if (sf_close(file) != 0 || !written)
-		return ym_fail(error, YM_IO, "%s: cannot be written completely", path);
-	return YM_OK;
+	if (sf_close(file) != 0)
+		written = false;
+	if (written)
+		return YM_OK;
+	if (errno != 0) /* of the write that failed: libsndfile keeps no number */
+		return ym_fail_system(error, path, errno);
+	return ym_fail(error, YM_IO, "%s: cannot be written completely", path);
 }
 
 enum ym_status ym_audio_write(const char *path, const float *samples, size_t frames,

@@ -275,8 +275,10 @@ enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
 				graph->task_count += cut_tasks(
 					node, pass == 0 ? NULL : graph->tasks + graph->task_count);
 		}
-		if (pass == 0)
+		if (pass == 0) {
+			ym_free(graph->tasks); /* of a finish whose caller then failed */
 			graph->tasks = ym_alloc(graph->task_count, sizeof *graph->tasks);
+		}
 		if (graph->tasks == NULL)
 			return ym_no_memory(error);
 	}

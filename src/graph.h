@@ -28,8 +28,8 @@ struct ym_setting {
 	size_t count;
 };
 
-/* Adds a node of the operator of that name and stores its index. YM_ARGUMENT when there is no such operator, or the
-** inputs or settings do not suit it. */
+/* Adds a node of the operator of that name and stores its index. YM_ARGUMENT when there
+** is no such operator, or the inputs or settings do not suit it. Not after a finish. */
 enum ym_status ym_graph_add(struct ym_graph *graph, const char *name, const int *inputs,
                             int input_count, const struct ym_setting *settings,
                             int setting_count, int *index, struct ym_error *error);
@@ -37,6 +37,7 @@ enum ym_status ym_graph_add(struct ym_graph *graph, const char *name, const int 
 /* Calls visit for the name of every operator. */
 void ym_graph_operators(void (*visit)(void *context, const char *name), void *context);
 
+/* How many nodes were added: their indices are 0 .. that less 1. */
 int ym_graph_nodes(const struct ym_graph *graph);
 
 /* What a node is. A leaf of kind input, param or const has a name; others NULL. */
@@ -49,7 +50,8 @@ int ym_graph_shape(const struct ym_graph *graph, int index, size_t shape[YM_RANK
                    bool *batched);
 
 /* No more nodes. loss (-1: none) is the node whose mean over all its elements is to
-** be made small; YM_ARGUMENT when it cannot be. */
+** be made small; YM_ARGUMENT when it cannot be. Before it and ym_graph_place_weights,
+** none of what follows. */
 enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
                                struct ym_error *error);
 
@@ -63,7 +65,8 @@ void ym_graph_initialise(struct ym_graph *graph, uint64_t seed);
 
 /* Floats a run of this many rows needs; 0 when the size overflows. */
 size_t ym_graph_measure(struct ym_graph *graph, size_t rows, bool training);
-/* Lays a run out in that much memory. Must precede every run. */
+/* Lays a run out in that much memory. Must precede every run. Gradients have a place
+** only in a training run. */
 void ym_graph_place(struct ym_graph *graph, size_t rows, bool training, float *memory);
 
 /* Forgets what was fed. */
@@ -96,7 +99,8 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 
 /* A node's memory: (rows, row) floats when batched, else row floats. */
 float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row);
-/* NULL when it has none, or the loss of the last run did not depend on it. */
+/* NULL when it has none, or the loss of the last run did not depend on it, or that run
+** was a forward run. */
 float *ym_graph_gradient(const struct ym_graph *graph, int index);
 /* All parameters' gradients, in the order of the weights. */
 float *ym_graph_gradients(const struct ym_graph *graph);

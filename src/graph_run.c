@@ -79,8 +79,8 @@ static void place_all(struct ym_graph *graph, size_t rows, bool training,
 	for (int index = 0; index < graph->count; index++) {
 		struct ym_node *node = &graph->nodes[index];
 		if (!node->view) {
-			if (gradients != NULL && strcmp(node->kind->name, "param") == 0)
-				node->gradient = gradients + node->offset;
+			if (layout->base != NULL && strcmp(node->kind->name, "param") == 0)
+				node->gradient = training ? gradients + node->offset : NULL;
 			place_node(layout, node, rows, training);
 		} else if (layout->base != NULL) {
 			node->value = owner(graph, index)->value;
@@ -102,6 +102,8 @@ size_t ym_graph_measure(struct ym_graph *graph, size_t rows, bool training) {
 void ym_graph_place(struct ym_graph *graph, size_t rows, bool training, float *memory) {
 	struct layout layout = {.base = memory};
 	place_all(graph, rows, training, &layout);
+	if (training) /* what lies between parameters counts in the gradient's norm */
+		memset(graph->gradients, 0, graph->parameters * sizeof *graph->gradients);
 }
 
 void ym_graph_unfeed(struct ym_graph *graph) {
@@ -253,8 +255,8 @@ static double begin_backward(const struct ym_job *job, struct ym_graph *graph,
 	return sum;
 }
 
-/* What one part does: forward through all batched nodes and, in training, back, its rows
-** still in the cache of its core. */
+/* What one part does: forward through all batched nodes and, in training, back, its
+** rows still in the cache of its core. */
 static void run_part(void *context, size_t part, int worker) {
 	struct run *run = context;
 	struct ym_job job = make_job(run, &run->error[part]);

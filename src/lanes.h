@@ -27,10 +27,6 @@ static inline void ym_lanes_store(float *to, ym_lanes value) {
 	*(ym_lanes *)to = value;
 }
 
-static inline ym_lanes ym_lanes_all(float value) {
-	return (ym_lanes){value, value, value, value};
-}
-
 static inline float ym_lanes_sum(ym_lanes value) {
 	return (value[0] + value[1]) + (value[2] + value[3]);
 }

@@ -1,15 +1,15 @@
 /*
 ** core.nn.optimizer: optimisers of one network's parameters, for ym2612ml.nn.
 */
-#include <math.h>
+#include <float.h>
 
 #include "lua_nn.h"
 
 /* optimizer(graph, options) -> optimizer. Options: method, rate, momentum, beta1,
 ** beta2, epsilon, decay, clip, all numbers already checked. */
 static int optim_new(lua_State *L) {
-	struct ym_graph *const *graph = luaL_checkudata(L, 1, YM_GRAPH);
-	size_t count = ym_graph_parameters(*graph);
+	size_t count = ym_graph_parameters(ym_check_finished(L));
+	const double most = FLT_MAX, below_one = 1 - DBL_EPSILON;
 	struct ym_optim *optim;
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
@@ -17,13 +17,13 @@ static int optim_new(lua_State *L) {
 	*optim = (struct ym_optim){
 		.method = (enum ym_method)ym_option_choice(L, 2, "method", YM_ADAM,
 	                                               ym_method_names),
-		.rate = ym_option_number(L, 2, "rate", 1e-3, 0, HUGE_VAL),
+		.rate = ym_option_number(L, 2, "rate", 1e-3, 0, most),
 		.momentum = ym_option_number(L, 2, "momentum", 0, 0, 1),
-		.beta1 = ym_option_number(L, 2, "beta1", 0.9, 0, 1),
-		.beta2 = ym_option_number(L, 2, "beta2", 0.999, 0, 1),
-		.epsilon = ym_option_number(L, 2, "epsilon", 1e-8, 0, 1),
-		.decay = ym_option_number(L, 2, "decay", 0, 0, HUGE_VAL),
-		.clip = ym_option_number(L, 2, "clip", 0, 0, HUGE_VAL),
+		.beta1 = ym_option_number(L, 2, "beta1", 0.9, 0, below_one),
+		.beta2 = ym_option_number(L, 2, "beta2", 0.999, 0, below_one),
+		.epsilon = ym_option_number(L, 2, "epsilon", 1e-8, FLT_MIN, 1),
+		.decay = ym_option_number(L, 2, "decay", 0, 0, most),
+		.clip = ym_option_number(L, 2, "clip", 0, 0, most),
 		.count = count,
 	};
 	luaL_setmetatable(L, YM_OPTIM);
@@ -37,7 +37,8 @@ static int optim_new(lua_State *L) {
 static int optim_rate(lua_State *L) {
 	struct ym_optim *optim = luaL_checkudata(L, 1, YM_OPTIM);
 	double rate = luaL_optnumber(L, 2, optim->rate);
-	luaL_argcheck(L, rate >= 0 && isfinite(rate), 2, "expected a rate of 0 or more");
+	luaL_argcheck(L, rate >= 0 && rate <= (double)FLT_MAX, 2,
+	              "expected a rate of 0 or more");
 	optim->rate = rate;
 	lua_pushnumber(L, rate);
 	return 1;

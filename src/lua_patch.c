@@ -48,7 +48,8 @@ static int patch_registers(lua_State *L) {
 	return 1;
 }
 
-static void push_field(lua_State *L, const struct ym_field *field, int operator) {
+/* owner: the operator 1..4 that has the field, or 0. */
+static void push_field(lua_State *L, const struct ym_field *field, int owner) {
 	lua_createtable(L, 0, 6);
 	lua_pushstring(L, field->name);
 	lua_setfield(L, -2, "name");
@@ -60,8 +61,8 @@ static void push_field(lua_State *L, const struct ym_field *field, int operator)
 	lua_setfield(L, -2, "optional");
 	lua_pushstring(L, field->meaning);
 	lua_setfield(L, -2, "meaning");
-	if (operator> 0) {
-		lua_pushinteger(L, operator);
+	if (owner > 0) {
+		lua_pushinteger(L, owner);
 		lua_setfield(L, -2, "operator");
 	}
 }
@@ -71,9 +72,9 @@ static void push_field(lua_State *L, const struct ym_field *field, int operator)
 static int patch_fields(lua_State *L) {
 	lua_createtable(L, YM_FIELDS, 0);
 	for (int i = 0; i < YM_FIELDS; i++) {
-		int operator= i<YM_PATCH_FIELDS ? 0
-										: 1 +(i - YM_PATCH_FIELDS) / YM_OPERATOR_FIELDS;
-		push_field(L, ym_field_at(i), operator);
+		bool whole = i < YM_PATCH_FIELDS; /* the patch's own */
+		int owner = whole ? 0 : 1 + (i - YM_PATCH_FIELDS) / YM_OPERATOR_FIELDS;
+		push_field(L, ym_field_at(i), owner);
 		lua_rawseti(L, -2, i + 1);
 	}
 	return 1;
@@ -104,10 +105,8 @@ static int patch_pack(lua_State *L) {
 	shape[0] = lua_rawlen(L, 1);
 	bytes = ym_push_tensor(L, YM_U8, 2, shape)->data;
 	for (size_t i = 0; i < shape[0]; i++) {
-		lua_rawgeti(L, 1, (lua_Integer)i + 1);
-		ym_check_patch(L, 3, &patch);
+		ym_check_listed_patch(L, 1, (lua_Integer)i + 1, &patch);
 		ym_patch_pack(&patch, bytes + i * YM_FIELDS);
-		lua_pop(L, 1);
 	}
 	return 1;
 }

@@ -65,7 +65,8 @@ static const float *read_pca(lua_State *L, int arg, struct ym_pca *pca) {
 	return factor == NULL ? NULL : factor->data;
 }
 
-/* What transform and restore share: the tensor at 1 has `in` columns, the result out. */
+/* What transform and restore share: the tensor at 1 has as many columns as one of them
+** takes, the result as many as it gives. */
 static int turn(lua_State *L, bool restore) {
 	const struct ym_tensor *from;
 	const float *factor;

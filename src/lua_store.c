@@ -10,9 +10,18 @@
 #include "sha256.h"
 #include "store.h"
 
-/* Replaces the tensor on top of the stack by a contiguous one of the same elements. */
-static struct ym_tensor *contiguous_top(lua_State *L) {
-	struct ym_tensor *tensor = ym_check_tensor(L, -1), *copy;
+/* Pushes the tensor at this place (from 1) in the list at arg, or a contiguous one of
+** the same elements. */
+static struct ym_tensor *push_listed(lua_State *L, int arg, lua_Integer place) {
+	struct ym_tensor *tensor, *copy;
+	lua_rawgeti(L, arg, place);
+	tensor = luaL_testudata(L, -1, YM_TENSOR);
+	if (tensor == NULL) {
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L, "element %I is %s, expected a tensor", place,
+		                              luaL_typename(L, -1)));
+		return NULL; /* never: the error is raised */
+	}
 	if (ym_tensor_contiguous(tensor))
 		return tensor;
 	copy = ym_push_tensor(L, tensor->type, tensor->rank, tensor->shape);
@@ -45,8 +54,7 @@ static int store_write(lua_State *L) {
 	tensors = lua_newuserdatauv(L, (count + 1) * sizeof *tensors, 0);
 	lua_createtable(L, (int)count, 0); /* keeps contiguous copies alive */
 	for (size_t which = 0; which < count; which++) {
-		lua_rawgeti(L, 3, (lua_Integer)which + 1);
-		tensors[which] = contiguous_top(L);
+		tensors[which] = push_listed(L, 3, (lua_Integer)which + 1);
 		lua_rawseti(L, 5, (lua_Integer)which + 1);
 	}
 	if (ym_store_write(path, header, size, tensors, count, &error) != YM_OK)
@@ -92,9 +100,11 @@ static int store_checksum(lua_State *L) {
 	const Bytef *header = (const Bytef *)luaL_checklstring(L, 1, &size);
 	uLong sum = crc32_z(0, header, size);
 	char text[9];
+	lua_Integer count;
 	luaL_checktype(L, 2, LUA_TTABLE);
-	for (lua_Integer which = 1; lua_rawgeti(L, 2, which) != LUA_TNIL; which++) {
-		const struct ym_tensor *tensor = contiguous_top(L);
+	count = (lua_Integer)lua_rawlen(L, 2);
+	for (lua_Integer which = 1; which <= count; which++) {
+		const struct ym_tensor *tensor = push_listed(L, 2, which);
 		sum = crc32_z(sum, tensor->data, byte_count(tensor));
 		lua_pop(L, 1);
 	}

@@ -117,23 +117,29 @@ static int check_type(lua_State *L, int arg) {
 	return luaL_checkoption(L, arg, "f32", ym_type_names);
 }
 
+/* Reads the table of sizes at arg; returns the rank. */
+static int check_shape(lua_State *L, int arg, size_t shape[YM_RANK]) {
+	size_t rank;
+	luaL_checktype(L, arg, LUA_TTABLE);
+	rank = lua_rawlen(L, arg);
+	luaL_argcheck(L, rank >= 1 && rank <= YM_RANK, arg, "expected 1 to 6 sizes");
+	for (size_t axis = 0; axis < rank; axis++) {
+		lua_Integer size;
+		int whole;
+		lua_rawgeti(L, arg, (lua_Integer)axis + 1);
+		size = lua_tointegerx(L, -1, &whole);
+		luaL_argcheck(L, whole && size >= 0, arg, "a size is not a whole number >= 0");
+		shape[axis] = (size_t)size;
+		lua_pop(L, 1);
+	}
+	return (int)rank;
+}
+
 /* tensor.new(shape, [type]) -> tensor of zeros. shape: table of 1 to 6 sizes; type:
 ** "f32" (default), "f16", "u8", "i16" or "i32". */
 static int tensor_new(lua_State *L) {
 	size_t shape[YM_RANK];
-	int rank, type = check_type(L, 2);
-	luaL_checktype(L, 1, LUA_TTABLE);
-	rank = (int)lua_rawlen(L, 1);
-	luaL_argcheck(L, rank >= 1 && rank <= YM_RANK, 1, "expected 1 to 6 sizes");
-	for (int axis = 0; axis < rank; axis++) {
-		lua_Integer size;
-		int whole;
-		lua_rawgeti(L, 1, axis + 1);
-		size = lua_tointegerx(L, -1, &whole);
-		luaL_argcheck(L, whole && size >= 0, 1, "a size is not a whole number >= 0");
-		shape[axis] = (size_t)size;
-		lua_pop(L, 1);
-	}
+	int type = check_type(L, 2), rank = check_shape(L, 1, shape);
 	ym_push_tensor(L, (enum ym_type)type, rank, shape);
 	return 1;
 }
@@ -258,16 +264,8 @@ static int tensor_slice(lua_State *L) {
 static int tensor_reshape(lua_State *L) {
 	struct ym_tensor *tensor = ym_check_tensor(L, 1), view = *tensor;
 	size_t shape[YM_RANK], count;
-	int rank;
-	luaL_checktype(L, 2, LUA_TTABLE);
-	rank = (int)lua_rawlen(L, 2);
-	luaL_argcheck(L, rank >= 1 && rank <= YM_RANK, 2, "expected 1 to 6 sizes");
+	int rank = check_shape(L, 2, shape);
 	luaL_argcheck(L, ym_tensor_contiguous(tensor), 1, "expected a contiguous tensor");
-	for (int axis = 0; axis < rank; axis++) {
-		lua_rawgeti(L, 2, axis + 1);
-		shape[axis] = (size_t)luaL_checkinteger(L, -1);
-		lua_pop(L, 1);
-	}
 	luaL_argcheck(
 		L, ym_shape_count(rank, shape, &count) && count == ym_tensor_count(tensor), 2,
 		"the element counts differ");
@@ -290,9 +288,17 @@ static int tensor_rows(lua_State *L) {
 	from.shape[0] = to.shape[0] = 1;
 	for (size_t i = 0; i < count; i++) {
 		size_t index[YM_RANK] = {0};
+		lua_Integer row;
+		int whole;
 		lua_rawgeti(L, 2, (lua_Integer)i + 1);
-		index[0] = check_index(L, lua_gettop(L), tensor, 0);
+		row = lua_tointegerx(L, -1, &whole);
+		if (!whole || row < 1 || (size_t)row > tensor->shape[0])
+			luaL_argerror(L, 2,
+			              lua_pushfstring(L, "row %s is not in 1..%I",
+			                              luaL_tolstring(L, -1, NULL),
+			                              (lua_Integer)tensor->shape[0]));
 		lua_pop(L, 1);
+		index[0] = (size_t)row - 1;
 		from.data = ym_tensor_at(tensor, index);
 		index[0] = i;
 		to.data = ym_tensor_at(copy, index);

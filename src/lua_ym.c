@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 int ym_push_failure(lua_State *L, const struct ym_error *error) {
 	const char *kind = ym_status_kind(error->status);
@@ -125,10 +126,18 @@ void ym_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
 	lua_pop(L, 1);
 }
 
+/* Where a patch table is, and how messages about it name it. */
+struct patch_place {
+	int index;        /* in the stack */
+	int arg;          /* the argument that it is, or is in the list of */
+	const char *name; /* "", or "patch N: " in a list */
+};
+
 /* Sets *value to the field on top of the stack, popping it; raises when it is not
-** a whole number in range. place is "" or " of operator N". */
-static void check_field(lua_State *L, int arg, const struct ym_field *field,
-                        const char *place, int8_t *value) {
+** a whole number in range. owner is "" or " of operator N". */
+static void check_field(lua_State *L, const struct patch_place *place,
+                        const struct ym_field *field, const char *owner,
+                        int8_t *value) {
 	int whole = 0;
 	lua_Integer number = field->fallback;
 	if (lua_type(L, -1) == LUA_TNUMBER)
@@ -137,33 +146,53 @@ static void check_field(lua_State *L, int arg, const struct ym_field *field,
 		whole = lua_isnil(L, -1) && field->optional;
 	if (!whole || number < field->minimum || number > field->maximum) {
 		const char *found = luaL_tolstring(L, -1, NULL);
-		luaL_argerror(L, arg,
-		              lua_pushfstring(L, "field '%s'%s is %s, expected %d..%d",
-		                              field->name, place, found, field->minimum,
-		                              field->maximum));
+		luaL_argerror(L, place->arg,
+		              lua_pushfstring(L, "%sfield '%s'%s is %s, expected %d..%d",
+		                              place->name, field->name, owner, found,
+		                              field->minimum, field->maximum));
 	}
 	*value = (int8_t)number;
 	lua_pop(L, 1);
 }
 
-void ym_check_patch(lua_State *L, int arg, struct ym_patch *patch) {
-	luaL_checktype(L, arg, LUA_TTABLE);
+/* What ym_check_patch says, of the table at place. */
+static void check_fields(lua_State *L, const struct patch_place *place,
+                         struct ym_patch *patch) {
 	for (int f = 0; f < YM_PATCH_FIELDS; f++) {
-		lua_getfield(L, arg, ym_patch_fields[f].name);
-		check_field(L, arg, &ym_patch_fields[f], "", &patch->field[f]);
+		lua_getfield(L, place->index, ym_patch_fields[f].name);
+		check_field(L, place, &ym_patch_fields[f], "", &patch->field[f]);
 	}
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		const char *place = lua_pushfstring(L, " of operator %d", o + 1);
-		if (lua_rawgeti(L, arg, o + 1) != LUA_TTABLE)
-			luaL_argerror(L, arg,
-			              lua_pushfstring(L, "operator %d is %s, expected a table",
-			                              o + 1, luaL_typename(L, -1)));
+		const char *owner = lua_pushfstring(L, " of operator %d", o + 1);
+		if (lua_rawgeti(L, place->index, o + 1) != LUA_TTABLE)
+			luaL_argerror(L, place->arg,
+			              lua_pushfstring(L, "%soperator %d is %s, expected a table",
+			                              place->name, o + 1, luaL_typename(L, -1)));
 		for (int f = 0; f < YM_OPERATOR_FIELDS; f++) {
 			lua_getfield(L, -1, ym_operator_fields[f].name);
-			check_field(L, arg, &ym_operator_fields[f], place, &patch->op[o][f]);
+			check_field(L, place, &ym_operator_fields[f], owner, &patch->op[o][f]);
 		}
 		lua_pop(L, 2);
 	}
+}
+
+void ym_check_patch(lua_State *L, int arg, struct ym_patch *patch) {
+	struct patch_place place = {arg, arg, ""};
+	luaL_checktype(L, arg, LUA_TTABLE);
+	check_fields(L, &place, patch);
+}
+
+void ym_check_listed_patch(lua_State *L, int arg, lua_Integer place,
+                           struct ym_patch *patch) {
+	struct patch_place listed = {.arg = arg};
+	listed.name = lua_pushfstring(L, "patch %I: ", place);
+	if (lua_rawgeti(L, arg, place) != LUA_TTABLE)
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L, "%sis %s, expected a table", listed.name,
+		                              luaL_typename(L, -1)));
+	listed.index = lua_gettop(L);
+	check_fields(L, &listed, patch);
+	lua_pop(L, 2);
 }
 
 void ym_push_patch(lua_State *L, const struct ym_patch *patch) {
@@ -193,7 +222,6 @@ struct ym_tensor *ym_check_packed(lua_State *L, int arg) {
 }
 
 #define POOL "ym2612ml.pool"
-enum { DEFAULT_THREADS = 2 };
 
 static int pool_gc(lua_State *L) {
 	struct ym_pool **pool = luaL_checkudata(L, 1, POOL);
@@ -226,16 +254,23 @@ static void resize_pool(lua_State *L, struct ym_pool **pool, int threads) {
 		luaL_error(L, "not enough memory");
 }
 
+/* The machine's processors in use; 1 where that is not known. */
+static int processors(void) {
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	return count < 1 ? 1 : count > YM_THREADS ? YM_THREADS : (int)count;
+}
+
 struct ym_pool *ym_state_pool(lua_State *L) {
 	struct ym_pool **pool = push_pool(L);
 	if (*pool == NULL)
-		resize_pool(L, pool, DEFAULT_THREADS);
+		resize_pool(L, pool, processors());
 	lua_pop(L, 1);
 	return *pool;
 }
 
 /* threads([count]) -> count: sets (1..64) and tells how many threads long work of
-** this Lua state may use; 2 at first. Results never depend on it. */
+** this Lua state may use; at first as many as there are processors. Results never
+** depend on it. */
 static int ym_threads(lua_State *L) {
 	lua_Integer count = luaL_optinteger(L, 1, 0);
 	luaL_argcheck(L, lua_isnoneornil(L, 1) || (count >= 1 && count <= YM_THREADS), 1,

@@ -19,6 +19,7 @@
 void ym_open_threads(lua_State *L);
 void ym_open_tensor(lua_State *L);
 void ym_open_checksum(lua_State *L);
+void ym_open_clock(lua_State *L);
 void ym_open_chip(lua_State *L);
 void ym_open_patch(lua_State *L);
 void ym_open_render(lua_State *L);
@@ -66,6 +67,7 @@ float *ym_push_vector(lua_State *L, size_t count);
 /* Pushes a tensor over foreign memory that the value at owner keeps alive. */
 struct ym_tensor *ym_push_view(lua_State *L, int owner, const struct ym_tensor *view);
 
+/* A tensor of any type, rank and layout. */
 struct ym_tensor *ym_check_tensor(lua_State *L, int arg);
 /* A contiguous f32 tensor of this rank (0: any). Another type or layout, and for
 ** rank 0 or 1 a plain table of numbers, is converted, and the copy takes its place
@@ -77,6 +79,10 @@ const float *ym_check_vector(lua_State *L, int arg, size_t *count);
 /* Fills *patch from the patch table at arg; raises on a field that is missing or
 ** out of range, naming operator and field. */
 void ym_check_patch(lua_State *L, int arg, struct ym_patch *patch);
+/* The same of the patch at this place (from 1) in the list at arg; messages begin with
+** "patch 7: ". */
+void ym_check_listed_patch(lua_State *L, int arg, lua_Integer place,
+                           struct ym_patch *patch);
 /* A packed patch tensor: contiguous u8 (patches, YM_FIELDS). */
 struct ym_tensor *ym_check_packed(lua_State *L, int arg);
 /* Pushes a patch table. */

@@ -190,8 +190,8 @@ static void heads_forward(const struct ym_job *job, const struct ym_node *node) 
 	}
 }
 
-/* dx = dy weight (softmax - 1 at the class), for heads that are not masked. Nothing goes
-** back to the targets. */
+/* dx = dy weight (softmax - 1 at the class), for heads that are not masked. Nothing
+** goes back to the targets. */
 static void heads_backward(const struct ym_job *job, const struct ym_node *node) {
 	const struct head *heads = node->plan;
 	size_t count = ym_node_input(job->nodes, node, 1)->row;

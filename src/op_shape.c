@@ -106,7 +106,8 @@ static void slice_backward(const struct ym_job *job, const struct ym_node *node)
 	        ym_input_gradient(job, node, 0), true);
 }
 
-/* Nodes alike in all axes but one, joined along that one. Each is a cut of the result. */
+/* Nodes alike in all axes but one, joined along that one. Each is a cut of the
+** result. */
 static enum ym_status concat_shape(const struct ym_node *nodes, struct ym_node *node,
                                    struct ym_error *error) {
 	const struct ym_node *input = ym_node_input(nodes, node, 0);

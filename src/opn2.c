@@ -269,6 +269,8 @@ bool ym_opn2_valid(const struct ym_opn2 *chip) {
 	             chip->lfo_counter < 128 && chip->timer < 1024 && chip->dac_low < 2 &&
 	             chip->queue_first < YM_WRITE_QUEUE &&
 	             chip->queue_count <= YM_WRITE_QUEUE;
+	for (int i = 0; i < YM_WRITE_QUEUE; i++)
+		valid = valid && chip->queue[i].port < 2;
 	for (int i = 0; i < 3; i++)
 		valid = valid && valid_pitch(&chip->special[i]);
 	for (int c = 0; c < YM_CHANNELS; c++) {

@@ -72,6 +72,8 @@ struct ym_opn2 {
 	uint16_t queue_first, queue_count;
 };
 
+/* Makes the chip as it is after a reset, with that output stage: silent, no key down,
+** both outputs of every channel on, no write waiting, at frame 0. */
 void ym_opn2_reset(struct ym_opn2 *chip, enum ym_stage stage);
 
 /* Queues a write of value to register reg of port 0 or 1. Each frame takes one write

@@ -1,7 +1,7 @@
 /*
-** The square matrix is summed block by block: a block is converted and centred by parts
-** of rows, then panels of the matrix are multiplied, each by one worker. Every sum has a
-** fixed order, whatever the threads.
+** The square matrix is summed block by block: a block is converted and centred by
+** parts of rows, then panels of the matrix are multiplied, each by one worker. Every
+** sum has a fixed order, whatever the threads.
 */
 #include "pca.h"
 

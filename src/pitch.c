@@ -192,9 +192,17 @@ static enum ym_status check_octaves(const struct search *search, size_t centre,
 	return status;
 }
 
-/* Halves the rate by means of pairs, as often as leaves 30 kHz. */
-static void thin_out(float *samples, size_t *count, double *rate) {
-	for (; *rate >= 60000; *rate /= 2) {
+/* How many samples become one: halving stops where 30 kHz would not be left. */
+static size_t thinning(double rate) {
+	size_t factor = 1;
+	while (rate / (double)factor >= 60000)
+		factor *= 2;
+	return factor;
+}
+
+/* Halves the rate by means of pairs until factor samples are one. */
+static void thin_out(float *samples, size_t factor, size_t *count, double *rate) {
+	for (; factor > 1; factor /= 2, *rate /= 2) {
 		*count /= 2;
 		for (size_t i = 0; i < *count; i++)
 			samples[i] = 0.5f * (samples[2 * i] + samples[2 * i + 1]);
@@ -244,15 +252,17 @@ enum ym_status ym_pitch(const float *samples, size_t count, double rate, double 
                         struct ym_error *error) {
 	struct ym_outline outline;
 	struct search search;
-	size_t from, to, original = count;
+	size_t from, to, original = count, factor = thinning(rate);
+	double thinned = rate / (double)factor;
 	enum ym_status status;
-	if ((double)count < 3 * rate / highest + 8)
+	/* a search needs a few lags, whatever the periods */
+	if ((double)(count / factor) < 3 * thinned / highest + 8)
 		return ym_fail(error, YM_INPUT, "%zu samples are too short for a pitch", count);
 	status = ym_outline_new(&outline, samples, count, rate, 1, error);
 	if (status != YM_OK)
 		return status;
 	sounding_part(&outline, &from, &to);
-	thin_out(outline.samples, &count, &rate);
+	thin_out(outline.samples, factor, &count, &rate);
 	from = from * count / original;
 	to = to * count / original;
 	search.samples = outline.samples;

@@ -12,8 +12,9 @@
 ** value, which is then checked against its octaves: when hardly any energy lies on the
 ** odd multiples it is doubled, when much lies between its multiples it is halved.
 ** *confidence is 0..1: how periodic the frames are that agree. YM_INPUT when the sound
-** is silent, shorter than three periods of highest, or holds a value that is not a
-** number. Needs 0 < lowest < highest <= rate / 4. */
+** is silent, too short, or holds a value that is not a number; three periods of highest
+** and 8 samples (at 60 kHz or less) are enough.
+** Needs 0 < lowest < highest <= rate / 4. */
 enum ym_status ym_pitch(const float *samples, size_t count, double rate, double lowest,
                         double highest, double *f0, double *confidence,
                         struct ym_error *error);

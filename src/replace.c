@@ -24,7 +24,7 @@ enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
 	size_t folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
 	struct stat target;
 	int number = EEXIST;
-	if (stat(path, &target) == 0 && !S_ISREG(target.st_mode))
+	if (lstat(path, &target) == 0 && !S_ISREG(target.st_mode))
 		return ym_fail(error, YM_IO, "%s: is not a regular file", path);
 	replacement->path = path;
 	replacement->temporary = ym_alloc(folder + SUFFIX, 1);
@@ -46,12 +46,13 @@ enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
 
 enum ym_status ym_replacement_commit(struct ym_replacement *replacement,
                                      struct ym_error *error) {
-	int number = 0;
-	if (close(replacement->descriptor) != 0 ||
-	    rename(replacement->temporary, replacement->path) != 0) {
+	int number = fsync(replacement->descriptor) == 0 ? 0 : errno;
+	if (close(replacement->descriptor) != 0 && number == 0)
 		number = errno;
+	if (number == 0 && rename(replacement->temporary, replacement->path) != 0)
+		number = errno;
+	if (number != 0)
 		unlink(replacement->temporary);
-	}
 	ym_free(replacement->temporary);
 	return number == 0 ? YM_OK : ym_fail_system(error, replacement->path, number);
 }

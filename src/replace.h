@@ -14,11 +14,12 @@ struct ym_replacement {
 };
 
 /* Makes the temporary file. YM_IO when the folder does not allow it, or the target
-** exists and is no regular file. */
+** exists and is no regular file; a symbolic link is none, whatever it leads to. */
 enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
                                     const char *path, struct ym_error *error);
 
-/* Closes and renames it; on failure it is gone and the target as it was. */
+/* Brings it to the disk, and only then to its name, so that not even a loss of power
+** leaves half a file there. On failure it is gone and the target as it was. */
 enum ym_status ym_replacement_commit(struct ym_replacement *replacement,
                                      struct ym_error *error);
 

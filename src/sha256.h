@@ -14,7 +14,9 @@ struct ym_sha256 {
 	unsigned char block[YM_SHA256_BLOCK]; /* the last size % 64 of them */
 };
 
+/* Starts the sum of no bytes. */
 void ym_sha256_begin(struct ym_sha256 *sum);
+/* Adds bytes to those before: cutting them in pieces changes nothing. */
 void ym_sha256_add(struct ym_sha256 *sum, const void *bytes, size_t size);
 /* After this, begin again. */
 void ym_sha256_end(struct ym_sha256 *sum, unsigned char digest[YM_SHA256_SIZE]);

@@ -23,11 +23,15 @@ void ym_tensor_shape(struct ym_tensor *tensor, enum ym_type type, int rank,
 }
 
 bool ym_shape_count(int rank, const size_t *shape, size_t *count) {
-	*count = 1;
-	for (int axis = 0; axis < rank; axis++)
-		if (__builtin_mul_overflow(*count, shape[axis], count))
+	size_t product = 1; /* of the sizes that are not 0: strides are made of them */
+	bool empty = false;
+	for (int axis = 0; axis < rank; axis++) {
+		empty = empty || shape[axis] == 0;
+		if (shape[axis] != 0 && __builtin_mul_overflow(product, shape[axis], &product))
 			return false;
-	return *count <= PTRDIFF_MAX / sizeof(float);
+	}
+	*count = empty ? 0 : product;
+	return product <= PTRDIFF_MAX / sizeof(float);
 }
 
 size_t ym_tensor_count(const struct ym_tensor *tensor) {

@@ -31,9 +31,11 @@ size_t ym_type_size(enum ym_type type); /* bytes an element */
 void ym_tensor_shape(struct ym_tensor *tensor, enum ym_type type, int rank,
                      const size_t *shape);
 
-/* Elements in a shape; false when the product overflows. */
+/* Elements in a shape; false when they, or strides along it, could not be counted:
+** even with an axis of size 0 the others must not be too large together. */
 bool ym_shape_count(int rank, const size_t *shape, size_t *count);
 
+/* Elements in a tensor, whose shape is known to be countable. */
 size_t ym_tensor_count(const struct ym_tensor *tensor);
 
 /* True when the elements lie row-major without gaps. */

@@ -18,7 +18,7 @@ void ym_voice_tables_fill(struct ym_voice_tables *tables) {
 #define NEVER UINT64_MAX
 
 /* One operator between two changes. Phases fill 32 bits here, to wrap by themselves. */
-struct operator{
+struct voice_slot {
 	struct ym_slot slot;
 	struct ym_ssg ssg;        /* of the frame about to be stepped */
 	bool turned;              /* it changed the SSG-EG's direction */
@@ -30,7 +30,7 @@ struct operator{
 
 struct voice {
 	const struct ym_voice_tables *tables;
-	struct operator op[YM_OPERATORS]; /* in diagram order */
+	struct voice_slot op[YM_OPERATORS]; /* in diagram order */
 	struct ym_pitch_registers pitch;
 	enum ym_stage stage;
 	int algorithm, feedback, ams, fms;
@@ -41,16 +41,16 @@ struct voice {
 	int16_t out2;        /* output of operator 2 in the last frame */
 };
 
-static bool key_at(const struct operator* op, uint64_t frame) {
+static bool key_at(const struct voice_slot *op, uint64_t frame) {
 	return frame >= op->key_on && frame < op->key_off;
 }
 
 /* Frame after which the key latch next changes. */
-static uint64_t next_key(const struct operator* op, uint64_t frame) {
+static uint64_t next_key(const struct voice_slot *op, uint64_t frame) {
 	return frame < op->key_on ? op->key_on : frame < op->key_off ? op->key_off : NEVER;
 }
 
-static void set_attenuation(const struct voice *voice, struct operator* op) {
+static void set_attenuation(const struct voice *voice, struct voice_slot *op) {
 	int attenuation = ym_slot_attenuation(
 		&op->slot, op->ssg.invert, voice->am >> ym_am_shift[voice->ams], op->slot.tl);
 	if (attenuation > YM_LEVEL_INAUDIBLE)
@@ -78,7 +78,7 @@ static uint64_t next_tick(int rate, uint64_t frame) {
 }
 
 /* The next frame after `frame` whose step can change a settled envelope. */
-static uint64_t next_change(const struct operator* op, int keycode, uint64_t frame) {
+static uint64_t next_change(const struct voice_slot *op, int keycode, uint64_t frame) {
 	const struct ym_slot *slot = &op->slot;
 	int rate = ym_slot_rate(slot, slot->state);
 	bool off = slot->ssg & 8 ? slot->level >= 0x200 : slot->level >= 0x3F0;
@@ -90,7 +90,7 @@ static uint64_t next_change(const struct operator* op, int keycode, uint64_t fra
 }
 
 /* Steps the envelope in one frame; true while it has not settled. */
-static bool step_envelope(const struct voice *voice, struct operator* op,
+static bool step_envelope(const struct voice *voice, struct voice_slot *op,
                           uint64_t frame) {
 	struct ym_slot *slot = &op->slot;
 	struct ym_slot before = *slot;
@@ -105,7 +105,8 @@ static bool step_envelope(const struct voice *voice, struct operator* op,
 
 /* What the SSG-EG does in a frame about to be stepped. The attenuation of that very
 ** frame depends on it, so such a frame is a run of its own. */
-static void begin_ssg(const struct voice *voice, struct operator* op, uint64_t frame) {
+static void begin_ssg(const struct voice *voice, struct voice_slot *op,
+                      uint64_t frame) {
 	bool down = op->slot.down;
 	op->ssg = ym_slot_ssg(&op->slot, key_at(op, frame));
 	op->turned = down != op->slot.down;
@@ -115,7 +116,7 @@ static void begin_ssg(const struct voice *voice, struct operator* op, uint64_t f
 /* The step that ends a run of frames. Without SSG-EG an envelope frame is followed at
 ** once by the two frames after it: what they change is a state, or a level that is
 ** silent anyway. */
-static void end_run(const struct voice *voice, struct operator* op, uint64_t frame) {
+static void end_run(const struct voice *voice, struct voice_slot *op, uint64_t frame) {
 	bool busy = step_envelope(voice, op, frame);
 	if (op->slot.ssg & 8)
 		busy |= op->turned || (op->slot.key && (op->ssg.reset || op->ssg.repeat));
@@ -139,7 +140,7 @@ static void set_lfo(struct voice *voice, uint64_t frame) {
 	voice->am = ym_lfo_am(counter);
 	voice->pm = (int)counter >> 2;
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		struct operator* op = & voice->op[o];
+		struct voice_slot *op = &voice->op[o];
 		op->step = ym_phase_step(&op->slot, voice->pitch, voice->pm, voice->fms) << 12;
 		set_attenuation(voice, op);
 	}
@@ -179,7 +180,7 @@ static inline __attribute__((always_inline)) void run(struct voice *voice, size_
                                                       const bool feedback,
                                                       const bool clean) {
 	const uint16_t *wave = voice->tables->wave;
-	const struct operator* op = voice->op;
+	const struct voice_slot *op = voice->op;
 	const int16_t *a1 = op[0].amplitude, *a2 = op[1].amplitude, *a3 = op[2].amplitude,
 				  *a4 = op[3].amplitude;
 	const uint32_t d1 = op[0].step, d2 = op[1].step, d3 = op[2].step, d4 = op[3].step;
@@ -242,7 +243,7 @@ static void run_frames(struct voice *voice, size_t count, int16_t *out) {
 /* True when nothing will be heard any more: the carriers have ended for good. */
 static bool ended(const struct voice *voice, uint64_t frame) {
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		const struct operator* op = & voice->op[o];
+		const struct voice_slot *op = &voice->op[o];
 		if ((ym_carriers[voice->algorithm] >> o & 1) &&
 		    ((op->slot.ssg & 8) || op->slot.level != YM_LEVEL_MAX ||
 		     op->slot.state != YM_RELEASE || frame <= op->key_on))
@@ -267,7 +268,7 @@ static void set_up(struct voice *voice, const struct ym_voice_tables *tables,
 		voice->lfo_period = ym_lfo_period[patch->field[YM_LFO]];
 	ym_patch_writes(patch, 0, writes);
 	for (int o = 0; o < YM_OPERATORS; o++) {
-		struct operator* op = & voice->op[o];
+		struct voice_slot *op = &voice->op[o];
 		int lag = o == 0; /* operator 1 sees its key a frame late */
 		for (int i = 0; i < 7; i++) {
 			struct ym_write write = writes[1 + 7 * o + i];
@@ -317,7 +318,7 @@ void ym_voice_render(const struct ym_voice_tables *tables, const struct ym_patch
 		if (voice.lfo_next - 1 < last)
 			last = voice.lfo_next - 1;
 		for (int o = 0; o < YM_OPERATORS; o++) {
-			struct operator* op = & voice.op[o];
+			struct voice_slot *op = &voice.op[o];
 			uint64_t stop = op->next;
 			if (op->slot.ssg & 8) {
 				if (op->next == frame)

@@ -40,6 +40,7 @@ struct ym_voice_tables {
 	int16_t amplitude[2 * YM_AMPLITUDES];
 };
 
+/* Makes the tables: the same in every process. */
 void ym_voice_tables_fill(struct ym_voice_tables *tables);
 
 /* Renders held + release samples into out: the sum of both idle and sounding

@@ -77,8 +77,16 @@ function ym.patch.canonical(patch) end
 ---@return integer[][] writes {port, register, value}
 function ym.patch.registers(patch, channel) end
 
+---@class ym2612ml.Field
+---@field name string
+---@field minimum integer
+---@field maximum integer
+---@field optional boolean
+---@field meaning string
+---@field operator? integer 1..4, whose field it is; nil: the whole patch's
+
 ---The field table: 49 fields in the order of a packed patch.
----@return {name: string, minimum: integer, maximum: integer, optional: boolean, meaning: string, operator: integer?}[]
+---@return ym2612ml.Field[]
 function ym.patch.fields() end
 
 ---The operators that are heard.
@@ -288,9 +296,20 @@ function ym.harmonics(samples, options) end
 ---@class ym2612ml.Features
 local Features = {}
 
----A recipe of what networks hear: 1 to 16 blocks and the options rate (53267) and floor
----(1e-6).
----@param recipe {rate: number?, floor: number?, [integer]: {kind: "mel"|"harmonics", size: integer, bands: integer, on: number[]?, off: number[]?}}
+---@class ym2612ml.FeatureBlock
+---@field kind "mel"|"harmonics"
+---@field size integer samples in a frame, even
+---@field bands integer
+---@field on? number[] times of frames in seconds after the onset
+---@field off? number[] times of frames in seconds after the key-off
+
+---@class ym2612ml.FeatureRecipe
+---@field rate? number Hz, default 53267
+---@field floor? number power, relative to the loudest frame, that becomes 0, default 1e-6
+---@field [integer] ym2612ml.FeatureBlock 1 to 16 of them
+
+---A recipe of what networks hear.
+---@param recipe ym2612ml.FeatureRecipe
 ---@return ym2612ml.Features
 function ym.features.new(recipe) end
 
@@ -449,8 +468,9 @@ function Tensor:totable() end
 ---@return string bytes row-major, in the machine's byte order
 function Tensor:bytes() end
 
----Sets and tells how many threads the long work of this Lua state may use, 2 at first.
----Results never depend on it.
+---Sets and tells how many threads the long work of this Lua state may use: at first as
+---many as the machine has processors. Results never depend on it. A host with several
+---states, or with other work, gives each state a few.
 ---@param count? integer 1..64
 ---@return integer count
 function ym.threads(count) end
@@ -460,5 +480,9 @@ function ym.threads(count) end
 ---@param crc? integer of what came before
 ---@return integer crc
 function ym.crc32(bytes, crc) end
+
+---Seconds since some moment in the past; never goes back.
+---@return number seconds
+function ym.clock() end
 
 return ym

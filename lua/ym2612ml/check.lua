@@ -28,6 +28,19 @@ function M.type(value, expected, argument, name)
   end
 end
 
+--- Raises unless value is a whole number.
+---@param value any
+---@param argument integer  its number
+---@param name string  of the function
+---@return integer
+function M.integer(value, argument, name)
+  local whole = type(value) == "number" and math.tointeger(value)
+  if not whole then
+    M.misuse(("bad argument #%d to '%s' (%s, expected a whole number)"):format(argument, name, tostring(value)))
+  end
+  return whole
+end
+
 local function fits(value, rule)
   if rule.choices then
     for _, choice in ipairs(rule.choices) do
@@ -43,7 +56,14 @@ local function fits(value, rule)
   if type(value) ~= (rule.type == "integer" and "number" or rule.type) then
     return false
   end
-  return type(value) ~= "number" or (value >= (rule.least or -math.huge) and value <= (rule.most or math.huge))
+  if type(value) ~= "number" then
+    return true
+  end
+  local finite = value > -math.huge and value < math.huge -- false of NaN
+  return finite
+    and value >= (rule.least or value)
+    and value <= (rule.most or value)
+    and (not rule.below or value < rule.below)
 end
 
 local function describe(rule)
@@ -54,12 +74,16 @@ local function describe(rule)
   if rule.least or rule.most then
     range = (" %s..%s"):format(rule.least or "", rule.most or "")
   end
+  if rule.below then
+    range = ("%s below %s"):format(range, rule.below)
+  end
   return rule.type .. range
 end
 
 --- Checks a table of options by its rules, and returns a copy with defaults. A rule is
 --- `{type = "integer" | "number" | "boolean" | "string" | "table" | ..., least =, most =,
---- default =, needed = true}` or `{choices = {...}, also = type, default =}`.
+--- below =, default =, needed = true}` or `{choices = {...}, also = type, default =}`.
+--- Numbers must be finite, and less than `below`.
 ---@param options table?
 ---@param rules table<string, table>
 ---@param argument integer  its number

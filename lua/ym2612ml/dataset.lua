@@ -1,5 +1,6 @@
--- Patches to learn from: real ones, a prior fitted to their statistics, and mutations
--- and crossings of real ones; and packed data sets of notes played with them.
+-- Patches to learn from: real ones, draws from a prior fitted to their statistics, and
+-- mutations and crossings of real ones; and the notes to play with them.
+local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
 local lfs = require "ym2612ml.filesystem"
@@ -9,6 +10,7 @@ local priors = require "ym2612ml.prior"
 local M = {}
 
 local FIELDS = patches.fields()
+
 local function copy_operator(op)
   local copy = {}
   for name, value in pairs(op) do
@@ -25,15 +27,23 @@ local function copy_patch(patch)
   return copy
 end
 
---- The patch as the networks learn it: without LFO, AM and SSG-EG.
----@param patch ym2612ml.Patch
----@return ym2612ml.Patch
-function M.plain(patch)
+local function plain(patch)
   local copy = copy_patch(patch)
   for o = 1, 4 do
     copy[o].am, copy[o].ssg = 0, 0
   end
   return copy
+end
+
+--- The patch as the networks learn it: without LFO, AM and SSG-EG.
+---@param patch ym2612ml.Patch
+---@return ym2612ml.Patch  a new table
+function M.plain(patch)
+  local problem = patches.problem(patch)
+  if problem then
+    check.misuse(("bad argument #1 to 'plain' (%s)"):format(problem))
+  end
+  return plain(patch)
 end
 
 -- One row of a table of patches; detune as the register holds it, 0..7.
@@ -55,9 +65,9 @@ local function patch_of_row(row)
       patch[field.name] = value
     end
   end
-  local fine, message = pcall(patches.check, patch)
-  if not fine then
-    return nil, message:match("%((.*)%)") or message
+  local problem = patches.problem(patch)
+  if problem then
+    return nil, problem
   end
   patch.name = row.name
   return patch
@@ -105,51 +115,48 @@ local function read_table(path)
   return rows
 end
 
-local function add_table(path, rows)
-  local found, message = read_table(path)
-  for _, row in ipairs(found or { { message = message } }) do
-    rows[#rows + 1] = row
-  end
+local READ = { csv = true } -- endings of files with patches
+for ending in pairs(patches.endings()) do
+  READ[ending] = true
 end
 
-local function read_folder(path, rows)
-  local names, endings = {}, patches.endings()
-  for name in lfs.dir(path) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local below = path .. "/" .. name
-    if name:sub(1, 1) ~= "." then
-      if lfs.attributes(below, "mode") == "directory" then
-        read_folder(below, rows)
-      elseif endings[(name:match("%.([^.]+)$") or ""):lower()] then
-        local patch, message = patches.read(below)
-        rows[#rows + 1] = { patch = patch, message = not patch and message or nil }
-      elseif name:match("%.csv$") then
-        add_table(below, rows)
-      end
-    end
-  end
-  return rows
-end
+---@class ym2612ml.PatchRow
+---@field patch? ym2612ml.Patch
+---@field split? string  of a table that has this column: "train" or "valid"
+---@field family? string  of a table that has this column
+---@field message? string  why there is no patch
 
 --- Reads real patches: a CSV table with a column for each field (`algorithm`,
---- `op1_mul`, ...; `dt` as the register's 0..7; optionally `split` = train or valid and
---- `name`), or a folder of patch files and such tables.
+--- `op1_mul`, ...; `dt` as the register's 0..7; optionally `split` = train or valid,
+--- `family` and `name`), or a folder of patch files and such tables.
 ---@param path string
----@return {patch: ym2612ml.Patch, split: string?, message: string?}[]? rows  a file that cannot be read has no patch but a message
+---@return ym2612ml.PatchRow[]? rows  a file of a folder that cannot be read has a row of
+---  its own, with a message and no patch
 ---@return string? message
 ---@return string? kind
 function M.read_patches(path)
-  if lfs.attributes(path, "mode") == "directory" then
-    local rows = read_folder(path, {})
-    if #rows == 0 then
-      return nil, path .. ": holds no patches", "input"
-    end
-    return rows
+  check.type(path, "string", 1, "read_patches")
+  if lfs.attributes(path, "mode") ~= "directory" then
+    return read_table(path)
   end
-  return read_table(path)
+  local list, failures = files.expand({ path }, READ, "patches")
+  local failure = failures[path]
+  if failure then
+    return nil, failure.message, failure.kind
+  end
+  local rows = {}
+  for _, found in ipairs(list) do
+    if failures[found] then
+      rows[#rows + 1] = { message = failures[found].message }
+    elseif files.ending(found) == "csv" then
+      local inner, message = read_table(found)
+      table.move(inner or { { message = message } }, 1, inner and #inner or 1, #rows + 1, rows)
+    else
+      local patch, message = patches.read(found)
+      rows[#rows + 1] = { patch = patch, message = not patch and message or nil }
+    end
+  end
+  return rows
 end
 
 -- Weights with a share of evenness: a value never seen can still be drawn.
@@ -164,65 +171,110 @@ local function smoothed(histogram, share)
   return weights
 end
 
+---@class ym2612ml.Sampler
 local Sampler = {}
 Sampler.__index = Sampler
+Sampler.__name = "ym2612ml.Sampler"
 
 local EVEN = 0.25 -- share of an even choice of algorithms, so that none is rare
 local UNSEEN = 0.08 -- share of even choice in the other fields
 
+local KINDS = { "prior", "mutated", "crossed", "real" } -- of draws, in the order of mix
+
+local RULES = {
+  prior = { type = "table", needed = true },
+  patches = { type = "table", default = {} },
+  seed = { type = "integer", default = 1 },
+  mix = { type = "table", default = { prior = 0.3, mutated = 0.4, crossed = 0.2, real = 0.1 } },
+}
+
+-- The shares of the kinds as a list, with nil for a mix that is none.
+local function shares_of(mix)
+  local shares, total, known = {}, 0, 0
+  for i, kind in ipairs(KINDS) do
+    local share = mix[kind] == nil and 0 or mix[kind]
+    if type(share) ~= "number" or not (share >= 0 and share < math.huge) then
+      return nil
+    end
+    shares[i], total = share, total + share
+    known = known + (mix[kind] ~= nil and 1 or 0)
+  end
+  for _ in pairs(mix) do
+    known = known - 1
+  end
+  return known == 0 and total > 0 and shares or nil
+end
+
+-- The options with mix as a list of shares, or raises.
+local function check_sampler(options)
+  options = check.options(options, RULES, 1, "sampler")
+  local problem = priors.problem(options.prior)
+  if problem then
+    check.misuse(("bad argument #1 to 'sampler' (option 'prior': %s)"):format(problem))
+  end
+  patches.check_all(options.patches, 1, "sampler")
+  options.mix = shares_of(options.mix)
+  if not options.mix then
+    check.misuse(("bad argument #1 to 'sampler' (option 'mix': expected shares of 0 or more for %s)"):format(
+      table.concat(KINDS, ", ")))
+  end
+  return options
+end
+
 --- A source of random patches.
----@param options {prior: table, patches: ym2612ml.Patch[]?, seed: integer?, mix: table<string, number>?}
----  mix: shares of draws from the prior, of mutated and of crossed real patches and of
----  real ones as they are (default 0.3, 0.4, 0.2, 0.1; without patches all are draws
----  from the prior)
----@return table sampler  with sampler:next() -> patch
+---@param options table  prior: ym2612ml.Prior; patches: real ones, default none; seed:
+---  default 1; mix: shares of draws from the prior, of mutated and of crossed real patches
+---  and of real ones as they are, default {prior = 0.3, mutated = 0.4, crossed = 0.2, real
+---  = 0.1}, without patches all are draws from the prior
+---@return ym2612ml.Sampler
 function M.sampler(options)
-  local self = setmetatable({}, Sampler)
+  options = check_sampler(options)
   local prior = options.prior
-  self.rng = core.rng.new { seed = options.seed or 1 }
-  self.real = options.patches and #options.patches > 0 and options.patches or nil
-  local mix = options.mix or { prior = 0.3, mutated = 0.4, crossed = 0.2, real = 0.1 }
-  self.mix = { mix.prior, mix.mutated, mix.crossed, mix.real }
-  self.algorithm = smoothed(prior.algorithm, EVEN)
-  self.feedback = smoothed(prior.feedback, UNSEEN)
-  self.level = smoothed(prior.level, UNSEEN)
-  self.repeats = prior.repeats
+  local self = setmetatable({
+    rng = core.rng.new { seed = options.seed },
+    real = #options.patches > 0 and options.patches or nil,
+    mix = options.mix,
+    algorithm = smoothed(prior.algorithm, EVEN),
+    feedback = smoothed(prior.feedback, UNSEEN),
+    level = smoothed(prior.level, UNSEEN),
+    repeats = prior.repeats,
+    by_algorithm = {},
+  }, Sampler)
   for _, role in ipairs { "carrier", "modulator" } do
     self[role] = {}
     for name, histogram in pairs(prior[role]) do
       self[role][name] = smoothed(histogram, UNSEEN)
     end
   end
-  if self.real then
-    self.by_algorithm = {}
-    for _, patch in ipairs(self.real) do
-      local list = self.by_algorithm[patch.algorithm] or {}
-      self.by_algorithm[patch.algorithm] = list
-      list[#list + 1] = patch
-    end
+  for _, patch in ipairs(options.patches) do
+    local list = self.by_algorithm[patch.algorithm] or {}
+    self.by_algorithm[patch.algorithm] = list
+    list[#list + 1] = patch
   end
   return self
 end
 
-function Sampler:choose(weights)
-  return self.rng:choose(weights) - 1
+-- A value counted from 0, as likely as its weight.
+local function choose(sampler, weights)
+  return sampler.rng:choose(weights) - 1
 end
 
-function Sampler:draw_field(role, field)
-  return self:choose(self[role][field.name]) + field.minimum
+local function draw_field(sampler, role, field)
+  return choose(sampler, sampler[role][field.name]) + field.minimum
 end
 
--- Pure prior.
-function Sampler:draw()
-  local patch = { algorithm = self:choose(self.algorithm), feedback = self:choose(self.feedback) }
-  local level, last = self:choose(self.level), {}
+-- A draw from the prior alone.
+local function draw(sampler)
+  local rng = sampler.rng
+  local patch = { algorithm = choose(sampler, sampler.algorithm), feedback = choose(sampler, sampler.feedback) }
+  local level, last = choose(sampler, sampler.level), {}
   for o = 1, 4 do
     local role, op = priors.role(patch.algorithm, o), { am = 0, ssg = 0 }
     for _, field in ipairs(priors.fields) do
-      if last[role] and self.rng:uniform() < self.repeats[field.name] then
+      if last[role] and rng:uniform() < sampler.repeats[field.name] then
         op[field.name] = last[role][field.name]
       else
-        op[field.name] = self:draw_field(role, field)
+        op[field.name] = draw_field(sampler, role, field)
         if field.name == "tl" and role == "carrier" then
           op.tl = math.min(op.tl + level, 127)
         end
@@ -234,15 +286,15 @@ function Sampler:draw()
 end
 
 -- A real patch of an algorithm drawn as for the prior, so that rare ones are met.
-function Sampler:pick()
-  local list = self.by_algorithm[self:choose(self.algorithm)] or self.real
-  return copy_patch(list[self.rng:integer(1, #list)])
+local function pick(sampler)
+  local list = sampler.by_algorithm[choose(sampler, sampler.algorithm)] or sampler.real
+  return copy_patch(list[sampler.rng:integer(1, #list)])
 end
 
 -- Moves a field by a few steps, more seldom by many.
-function Sampler:nudge(op, field)
+local function nudge(rng, op, field)
   local range = field.maximum - field.minimum
-  local step = math.tan(math.pi * (self.rng:uniform() - 0.5)) * range / 12 -- Cauchy
+  local step = math.tan(math.pi * (rng:uniform() - 0.5)) * range / 12 -- Cauchy
   step = math.max(-range, math.min(range, step))
   local moved = op[field.name] + math.floor(step + 0.5)
   op[field.name] = math.max(field.minimum, math.min(field.maximum, moved))
@@ -250,36 +302,37 @@ end
 
 local ENVELOPE = { "rs", "ar", "dr", "sr", "rr", "sl" }
 
-function Sampler:mutate(patch)
-  for _ = 1, self.rng:integer(1, 14) do
-    local o, field = self.rng:integer(1, 4), priors.fields[self.rng:integer(1, #priors.fields)]
-    if self.rng:uniform() < 0.6 then
-      self:nudge(patch[o], field)
+local function mutate(sampler, patch)
+  local rng = sampler.rng
+  for _ = 1, rng:integer(1, 14) do
+    local o, field = rng:integer(1, 4), priors.fields[rng:integer(1, #priors.fields)]
+    if rng:uniform() < 0.6 then
+      nudge(rng, patch[o], field)
     else
-      patch[o][field.name] = self:draw_field(priors.role(patch.algorithm, o), field)
+      patch[o][field.name] = draw_field(sampler, priors.role(patch.algorithm, o), field)
     end
   end
-  local kind = self.rng:uniform()
+  local kind = rng:uniform()
   if kind < 0.15 then
-    patch.feedback = self.rng:integer(0, 7)
+    patch.feedback = rng:integer(0, 7)
   elseif kind < 0.25 then
-    local from, to = self.rng:integer(1, 4), self.rng:integer(1, 4)
+    local from, to = rng:integer(1, 4), rng:integer(1, 4)
     for _, name in ipairs(ENVELOPE) do
       patch[to][name] = patch[from][name]
     end
   elseif kind < 0.35 then
-    local a, b = self.rng:integer(1, 4), self.rng:integer(1, 4)
+    local a, b = rng:integer(1, 4), rng:integer(1, 4)
     patch[a], patch[b] = patch[b], patch[a]
   elseif kind < 0.45 then
-    patch.algorithm = self:choose(self.algorithm)
+    patch.algorithm = choose(sampler, sampler.algorithm)
   end
   return patch
 end
 
 -- Each operator from one of two patches, the rest from the first.
-function Sampler:cross(patch, other)
+local function cross(rng, patch, other)
   for o = 1, 4 do
-    if self.rng:uniform() < 0.5 then
+    if rng:uniform() < 0.5 then
       patch[o] = copy_operator(other[o])
     end
   end
@@ -289,25 +342,25 @@ end
 --- The next random patch, without LFO, AM and SSG-EG.
 ---@return ym2612ml.Patch
 function Sampler:next()
-  local kind = self.real and self:choose(self.mix) or 0
-  if kind == 0 then
-    return self:draw()
-  elseif kind == 1 then
-    return M.plain(self:mutate(self:pick()))
-  elseif kind == 2 then
-    return M.plain(self:cross(self:pick(), self:pick()))
+  local kind = self.real and KINDS[self.rng:choose(self.mix)] or "prior"
+  if kind == "prior" then
+    return draw(self)
+  elseif kind == "mutated" then
+    return plain(mutate(self, pick(self)))
+  elseif kind == "crossed" then
+    return plain(cross(self.rng, pick(self), pick(self)))
   end
-  return M.plain(self:pick())
+  return plain(pick(self))
 end
 
 --- Notes for a data set: MIDI 30 to 84; half of them held 1 s, the others 0.1 to 2 s.
----@param rng table
----@return number note
----@return number held     seconds
----@return number release  seconds
+---@param rng ym2612ml.Rng
+---@return integer note
+---@return number held  seconds
 function M.random_note(rng)
+  check.type(rng, "userdata", 1, "random_note")
   local held = rng:uniform() < 0.5 and 1 or 0.1 * 20 ^ rng:uniform()
-  return rng:integer(30, 84), held, 0.5
+  return rng:integer(30, 84), held
 end
 
 return M

@@ -6,6 +6,7 @@ local core = require "ym2612ml.core"
 local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local registers = require "ym2612ml.networks.registers"
+local sounds = require "ym2612ml.sounds"
 
 local audio = core.audio
 
@@ -25,7 +26,7 @@ local RULES = {
   models = { type = "table" },
 }
 
-local SHORTEST = 0.02 -- seconds of sound that can be matched
+local SHORTEST, LONGEST = 0.02, 10 -- seconds of sound that can be, and are, matched
 local PITCHLESS = 48 -- the note taken for sounds without a pitch
 local LOWEST, HIGHEST = 12, 110 -- notes that are estimated
 
@@ -42,47 +43,69 @@ end
 ---@field release number  seconds after it
 ---@field onset number  seconds cut off before
 
---- Makes a sound ready to be matched: the chip's rate, the onset first; pitch and
---- key-off are estimated where they are not given.
+local function check_sound(sound, caller)
+  check.type(sound, "table", 1, caller)
+  if type(sound.samples) ~= "userdata" or type(sound.rate) ~= "number" then
+    check.misuse(("bad argument #1 to '%s' (expected {samples = tensor, rate = Hz})"):format(caller))
+  end
+end
+
+-- The sound from its onset on, at most LONGEST seconds of it, at the chip's rate.
+local function cut(sound)
+  local trimmed, onset, kind = audio.trim(sound.samples, sound.rate)
+  if not trimmed then
+    return nil, onset, kind
+  end
+  if #trimmed < SHORTEST * sound.rate then
+    local message = ("is too short: %.1f ms, expected %g at least")
+    return nil, message:format(#trimmed / sound.rate * 1000, SHORTEST * 1000), "input"
+  end
+  trimmed = trimmed:slice(1, math.min(#trimmed, math.ceil(LONGEST * sound.rate)))
+  local samples, message
+  samples, message, kind = audio.resample(trimmed, sound.rate, M.RATE)
+  if not samples then
+    return nil, message, kind
+  end
+  return samples, onset
+end
+
+-- Prepares with options already checked.
+local function prepare(sound, options)
+  local samples, onset, kind = cut(sound)
+  if not samples then
+    return nil, onset, kind
+  end
+  local note, pitched = options.note, true
+  if not note then
+    local f0 = core.pitch(samples, { rate = M.RATE })
+    pitched = f0 ~= nil
+    note = pitched and math.max(LOWEST, math.min(HIGHEST, note_of(f0))) or PITCHLESS
+  end
+  local seconds = #samples / M.RATE
+  local held = math.min(options.held or core.held(samples, M.RATE), seconds)
+  if options.release and held + options.release < seconds then
+    seconds = held + options.release
+    samples = samples:slice(1, math.max(1, math.floor(seconds * M.RATE + 0.5)))
+  end
+  return {
+    samples = samples, source_rate = sound.rate, note = note, pitched = pitched, onset = onset,
+    held = math.max(0.001, held), release = math.max(0, seconds - held),
+  }
+end
+
+--- Makes a sound ready to be matched: the onset first, at most 10 seconds, the chip's
+--- rate; pitch and key-off are estimated where they are not given.
 ---@param sound {samples: ym2612ml.Tensor, rate: number}  as ym.audio.read returns
 ---@param options? {note: number, held: number, release: number}  MIDI note; seconds; what
 ---  comes later than held + release is left out
 ---@return ym2612ml.Prepared? prepared
 ---@return string? message
----@return string? kind  "input": silent, or not a number
+---@return string? kind  "input": silent, shorter than 20 ms, or not a number
 function M.prepare(sound, options)
-  options = check.options(options, {
+  check_sound(sound, "prepare")
+  return prepare(sound, check.options(options, {
     note = RULES.note, held = RULES.held, release = RULES.release,
-  }, 2, "prepare")
-  local samples, message, kind = audio.resample(sound.samples, sound.rate, M.RATE)
-  if not samples then
-    return nil, message, kind
-  end
-  local trimmed, onset, failure = audio.trim(samples, M.RATE)
-  if not trimmed then
-    return nil, onset, failure
-  end
-  if #trimmed < SHORTEST * M.RATE then
-    return nil, ("is too short: %.1f ms, expected %g at least"):format(#trimmed / M.RATE * 1000, SHORTEST * 1000),
-      "input"
-  end
-  local note, pitched = options.note, true
-  if not note then
-    local f0 = core.pitch(trimmed, { rate = M.RATE })
-    pitched = f0 ~= nil
-    note = pitched and math.max(LOWEST, math.min(HIGHEST, note_of(f0))) or PITCHLESS
-  end
-  local seconds = #trimmed / M.RATE
-  local held = options.held or core.held(trimmed, M.RATE)
-  held = math.max(0.001, math.min(held, seconds))
-  if options.release and held + options.release < seconds then
-    seconds = held + options.release
-    trimmed = trimmed:slice(1, math.max(1, math.floor(seconds * M.RATE + 0.5)))
-  end
-  return {
-    samples = trimmed, source_rate = sound.rate, note = note, pitched = pitched, onset = onset,
-    held = held, release = math.max(0, seconds - held),
-  }
+  }, 2, "prepare"))
 end
 
 -- Candidates of one sound, judged as they are added.
@@ -120,17 +143,33 @@ function Pool:judge(list)
   self.renders = self.renders + #list
 end
 
+-- The best patch of each algorithm, best first; of equals the lower algorithm.
+function Pool:ranked()
+  local list = {}
+  for algorithm = 0, 7 do
+    list[#list + 1] = self.best[algorithm]
+  end
+  table.sort(list, function(a, b)
+    if a.distance ~= b.distance then
+      return a.distance < b.distance
+    end
+    return a.patch.algorithm < b.patch.algorithm
+  end)
+  return list
+end
+
 local ROUND = 64 -- patches drawn and judged in one step
 local LEVELS = { 4, 8, 12, 16, 24, 32 } -- of the loudest carrier, besides 0
 
--- The level is part of the timbre on the chip's own output stages, so it is tried, not
--- computed.
-local function at_levels(pool)
+-- The best patches at other levels, at most so many, best first. The level is part of
+-- the timbre on the chip's own output stages, so it is tried, not computed.
+local function at_levels(pool, count)
   local list = {}
-  for algorithm = 0, 7 do
-    local best = pool.best[algorithm]
-    for _, level in ipairs(best and LEVELS or {}) do
-      list[#list + 1] = registers.at_level(best.patch, level)
+  for _, best in ipairs(pool:ranked()) do
+    for _, level in ipairs(LEVELS) do
+      if #list < count then
+        list[#list + 1] = registers.at_level(best.patch, level)
+      end
     end
   end
   return list
@@ -151,25 +190,18 @@ local function draw_round(answer, rng, count)
   return list
 end
 
-local function ranked(pool, prepared, answer, chip)
+-- What is handed out: all there is to know of the best patches.
+local function matches_of(pool, prepared, answer, chip)
   local matches = {}
-  for algorithm = 0, 7 do
-    local best = pool.best[algorithm]
-    if best then
-      matches[#matches + 1] = {
-        patch = patches.canonical(best.patch), distance = best.distance, algorithm = algorithm,
-        probability = answer.probabilities[algorithm + 1],
-        note = prepared.note, pitched = prepared.pitched, held = prepared.held,
-        release = prepared.release, chip = chip,
-      }
-    end
+  for rank, best in ipairs(pool:ranked()) do
+    local algorithm = best.patch.algorithm
+    matches[rank] = {
+      patch = patches.canonical(best.patch), distance = best.distance, algorithm = algorithm,
+      probability = answer.probabilities[algorithm + 1],
+      note = prepared.note, pitched = prepared.pitched, held = prepared.held,
+      release = prepared.release, chip = chip,
+    }
   end
-  table.sort(matches, function(a, b)
-    if a.distance ~= b.distance then
-      return a.distance < b.distance
-    end
-    return a.algorithm < b.algorithm
-  end)
   return matches
 end
 
@@ -184,19 +216,8 @@ end
 ---@field release number  seconds
 ---@field chip string  the output stage judged with
 
---- Matches a sound, a step a call: each step returns what is best so far. Stop by not
---- calling.
----@param sound {samples: ym2612ml.Tensor, rate: number}  as ym.audio.read returns
----@param options? {note: number, held: number, release: number, chip: string, renders: integer, budget: number, seed: integer, models: ym2612ml.Models}
----  note: MIDI, default: estimated; held: seconds to the key-off, default: estimated;
----  release: seconds matched after it, default: all; chip: the output stage the patch will be played on, "ym2612" (default), "ym3438" or
----  "clean"; renders: how many patches are tried, default 640; budget: seconds, stops
----  earlier; seed: of the draws; models: default those that come with the module
----@return (fun(): {done: integer, total: integer, matches: ym2612ml.Match[]}?)? steps
----@return string? message
----@return string? kind
-function M.steps(sound, options)
-  options = check.options(options, RULES, 2, "steps")
+-- Steps of a match whose arguments are checked.
+local function start(sound, options)
   local set, message, kind = options.models
   if not set then
     set, message, kind = models.shipped()
@@ -205,9 +226,7 @@ function M.steps(sound, options)
     return nil, message, kind
   end
   local prepared, answer, pool
-  prepared, message, kind = M.prepare(sound, {
-    note = options.note, held = options.held, release = options.release,
-  })
+  prepared, message, kind = prepare(sound, options)
   if not prepared then
     return nil, message, kind
   end
@@ -219,39 +238,54 @@ function M.steps(sound, options)
   if not pool then
     return nil, message, kind
   end
-  local rng, started, ended = core.rng.new { seed = options.seed }, os.time(), false
+  local rng, started, ended = core.rng.new { seed = options.seed }, core.clock(), false
+  -- One step: the networks' own answers, then rounds of draws, last the levels.
   return function()
     if ended then
       return nil
     end
     local left = options.renders - pool.renders
+    local drawn = left - 8 * #LEVELS
     if pool.renders == 0 then
       local list = {}
       for algorithm = 0, 7 do
         list[#list + 1] = registers.patch(answer.logits[algorithm], algorithm)
       end
       pool:judge(list)
-    elseif left > 8 * #LEVELS and not (options.budget and os.time() - started >= options.budget) then
-      pool:judge(draw_round(answer, rng, math.min(ROUND, left - 8 * #LEVELS)))
+    elseif drawn > 0 and not (options.budget and core.clock() - started >= options.budget) then
+      pool:judge(draw_round(answer, rng, math.min(ROUND, drawn)))
     else
-      pool:judge(at_levels(pool))
+      pool:judge(at_levels(pool, left))
       ended = true
     end
     return {
-      done = ended and options.renders or pool.renders, total = options.renders,
-      matches = ranked(pool, prepared, answer, options.chip),
+      done = pool.renders, total = ended and pool.renders or options.renders,
+      matches = matches_of(pool, prepared, answer, options.chip),
     }
   end
 end
 
---- Matches a sound: the best patch of each algorithm, best first. Options as for steps.
----@param sound {samples: ym2612ml.Tensor, rate: number}
----@param options? table
----@return ym2612ml.Match[]? matches
+--- Matches a sound, a step a call: each step returns what is best so far. Stop by not
+--- calling.
+---@param sound {samples: ym2612ml.Tensor, rate: number}  as ym.audio.read returns; its
+---  first 10 seconds are matched
+---@param options? table  note: MIDI, default: estimated; held: seconds to the key-off,
+---  default: estimated; release: seconds matched after it, default: all; chip: the output
+---  stage the patch will be played on, "ym2612" (default), "ym3438" or "clean"; renders:
+---  how many patches are tried, default 640, at least 8, the networks' own answers;
+---  budget: seconds, ends the draws earlier; seed: of the draws, default 1; models
+---  (ym2612ml.Models): default those that come with the module
+---@return (fun(): {done: integer, total: integer, matches: ym2612ml.Match[]}?)? steps
 ---@return string? message
----@return string? kind  "input" (silent, empty, not a number), "io" or "format" (models)
-function M.estimate(sound, options)
-  local steps, message, kind = M.steps(sound, options)
+---@return string? kind  "input" (silent, too short, not a number), "io" or "format"
+---  (models)
+function M.steps(sound, options)
+  check_sound(sound, "estimate_steps")
+  return start(sound, check.options(options, RULES, 2, "estimate_steps"))
+end
+
+local function finish(sound, options)
+  local steps, message, kind = start(sound, options)
   if not steps then
     return nil, message, kind
   end
@@ -262,26 +296,41 @@ function M.estimate(sound, options)
   return last.matches
 end
 
+--- Matches a sound: the best patch of each algorithm, best first.
+---@param sound {samples: ym2612ml.Tensor, rate: number}
+---@param options? table  as for steps
+---@return ym2612ml.Match[]? matches
+---@return string? message
+---@return string? kind
+function M.estimate(sound, options)
+  check_sound(sound, "estimate")
+  return finish(sound, check.options(options, RULES, 2, "estimate"))
+end
+
 --- Matches sound files one after another. A file that fails is reported, and the others
 --- go on.
----@param paths string[]
+---@param paths string[]  files, and folders of them (see ym2612ml.sounds)
 ---@param options? table  as for estimate
----@return fun(): string?, ym2612ml.Match[]?, string?, string?  path, matches or nil, message, kind
+---@return fun(): string?, ym2612ml.Match[]?, string?, string?  path, matches or nil,
+---  message, kind
 function M.estimate_each(paths, options)
-  check.type(paths, "table", 1, "estimate_each")
+  local list, failures = sounds.expand(paths, "estimate_each")
+  options = check.options(options, RULES, 2, "estimate_each")
   local i = 0
   return function()
     i = i + 1
-    local path = paths[i]
+    local path = list[i]
     if not path then
       return nil
+    elseif failures[path] then
+      return path, nil, failures[path].message, failures[path].kind
     end
     local sound, message, kind = audio.read(path)
     if not sound then
       return path, nil, message, kind
     end
     local matches
-    matches, message, kind = M.estimate(sound, options)
+    matches, message, kind = finish(sound, options)
     if not matches then
       return path, nil, ("%s: %s"):format(path, message), kind
     end

@@ -19,15 +19,13 @@ local RULES = {
   models = { type = "table" },
 }
 
--- Best D of eight of the rivals, as they are, on the target's note.
-local function best_rival(target, rivals, note, chip, rng)
+-- Best D of eight of the rivals, as they are, playing the target's note.
+local function best_rival(target, rivals, play, rng)
   local list = {}
   for i = 1, 8 do
     list[i] = dataset.plain(rivals[rng:integer(1, #rivals)])
   end
-  local distances = core.batch.distances(patches.pack(list), target, {
-    note = note, held = HELD, release = RELEASE, chip = chip,
-  })
+  local distances = core.batch.distances(patches.pack(list), target, play)
   return math.min(table.unpack(distances:totable()))
 end
 
@@ -43,9 +41,9 @@ end
 --- Renders patches without LFO, AM and SSG-EG at random notes 36 to 79, 1.0 s held and
 --- 0.5 s released, and matches them, note and held time given. A step a call.
 ---@param list ym2612ml.Patch[]  targets; count of them are drawn
----@param options? {count: integer, chip: string, renders: integer, seed: integer, rivals: ym2612ml.Patch[], models: ym2612ml.Models}
----  count: default 100; chip: default "clean"; renders: as in estimate; rivals: patches
----  of which the best of eight drawn ones is the baseline
+---@param options? table  count: targets, default 100; chip: default "clean"; renders: as
+---  in estimate; seed: default 1; rivals: patches of which the best of eight drawn ones is
+---  the baseline; models (ym2612ml.Models): as in estimate
 ---@return fun(): table?  steps {done, total, distances, mean, median, wins}: D of the best
 ---  match of each target so far, and how often it was below the baseline's
 function M.steps(list, options)
@@ -59,17 +57,18 @@ function M.steps(list, options)
     if #distances == options.count then
       return nil
     end
-    local samples, rate = core.render(patch, { note = note, held = HELD, release = RELEASE, chip = options.chip })
+    local play = { note = note, held = HELD, release = RELEASE, chip = options.chip }
+    local samples, rate = core.render(patch, play)
     local matches = estimate.estimate({ samples = samples, rate = rate }, {
       note = note, held = HELD, chip = options.chip, renders = options.renders,
       seed = options.seed, models = options.models,
     })
     if matches then -- a target that cannot be heard is passed over
-      distances[#distances + 1] = matches[1].distance
-      if #options.rivals > 0 then
-        local target = core.target.new(samples, { rate = rate })
-        local rival = best_rival(target, options.rivals, note, options.chip, rng)
-        wins = wins + (matches[1].distance < rival and 1 or 0)
+      local target = core.target.new(samples, { rate = rate })
+      local distance = target:distance((core.render(matches[1].patch, play)))
+      distances[#distances + 1] = distance
+      if #options.rivals > 0 and distance < best_rival(target, options.rivals, play, rng) then
+        wins = wins + 1
       end
     end
     local mean, median = mean_and_median(#distances > 0 and distances or { 0 })

@@ -1,4 +1,9 @@
--- Whole files in and out, failures as triples.
+-- Whole files in and out, failures as triples; and the files that a list of files and
+-- folders means.
+local check = require "ym2612ml.check"
+local core = require "ym2612ml.core"
+local lfs = require "ym2612ml.filesystem"
+
 local M = {}
 
 --- Reads a whole file.
@@ -20,44 +25,84 @@ function M.read(path)
   return bytes
 end
 
--- A name beside path that no other writer uses: the address of a fresh table tells
--- writers of one process apart, the clock those of several.
-local function temporary_name(path)
-  local unique = tostring({}):match("0x(%x+)") or tostring({})
-  return ("%s.%s-%x.part"):format(path, unique, os.time())
-end
-
--- Removes the file it names when it is closed, however that comes about.
-local function remover(path)
-  return setmetatable({}, { __close = function() os.remove(path) end })
-end
-
 --- Writes a whole file through a temporary one beside it, so that path holds either
---- what it held before or all of bytes.
+--- what it held before or all of bytes. Only a regular file is replaced: a folder, a
+--- device, a pipe and a symbolic link, whatever it leads to, are refused and stay as they
+--- are. So does everything here that writes files (src/replace.h).
 ---@param path string
 ---@param bytes string
 ---@return true? done
 ---@return string? message  names the path
 ---@return string? kind     "io"
 function M.write(path, bytes)
-  local temporary = temporary_name(path)
-  local file, reason = io.open(temporary, "wb")
-  if not file then
-    return nil, ("%s: cannot be written: %s"):format(path, reason), "io"
+  return core.store.write(path, bytes, {})
+end
+
+--- What follows the last dot of a file's name, in lower case.
+---@param path string
+---@return string ending  "" when there is none
+function M.ending(path)
+  return (path:match("[^/]%.([^./]+)$") or ""):lower()
+end
+
+-- Adds what is in a folder and the folders within, by name. Hidden names are passed over,
+-- and links to folders, which may lead in circles. A folder that cannot be read is in
+-- the list itself, with its failure.
+local function add_folder(folder, endings, list, failures)
+  local opened, next_name, state = pcall(lfs.dir, folder)
+  if not opened then
+    local reason = tostring(next_name):match(": ([^:]*)$") or tostring(next_name)
+    list[#list + 1] = folder
+    failures[folder] = { message = ("%s: %s"):format(folder, reason), kind = "io" }
+    return
   end
-  local _ <close> = remover(temporary)
-  local done, closed, closing
-  done, reason = file:write(bytes)
-  closed, closing = file:close()
-  if done and closed then
-    done, reason = os.rename(temporary, path)
-  else
-    done, reason = nil, reason or closing
+  local names = {}
+  for name in next_name, state do
+    if name:sub(1, 1) ~= "." then
+      names[#names + 1] = name
+    end
   end
-  if not done then
-    return nil, ("%s: cannot be written: %s"):format(path, reason), "io"
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local path = folder:gsub("/+$", "") .. "/" .. name
+    if lfs.symlinkattributes(path, "mode") == "directory" then
+      add_folder(path, endings, list, failures)
+    elseif endings[M.ending(name)] and lfs.attributes(path, "mode") ~= "directory" then
+      list[#list + 1] = path
+    end
   end
-  return true
+end
+
+--- The files that paths mean: a file itself, whatever its ending, and of a folder all
+--- files with one of the endings, folders within included, by name. A folder without any
+--- stands in the list itself, as does one that cannot be read: both have a failure.
+---@param paths string[]
+---@param endings table<string, boolean>  in lower case, without dot
+---@param what string  such as "sounds", for messages
+---@param caller? string  the function to blame when paths is no list of strings
+---@return string[] list
+---@return table<string, {message: string, kind: string}> failures  by path in the list;
+---  kind "input": there are no such files, or "io"
+function M.expand(paths, endings, what, caller)
+  check.type(paths, "table", 1, caller or "expand")
+  local list, failures = {}, {}
+  for i, path in ipairs(paths) do
+    if type(path) ~= "string" then
+      check.misuse(("bad argument #1 to '%s' (path %d is %s, expected a string)"):format(
+        caller or "expand", i, type(path)))
+    end
+    local before = #list
+    if lfs.attributes(path, "mode") == "directory" then
+      add_folder(path, endings, list, failures)
+      if #list == before then
+        failures[path] = { message = ("%s: holds no %s"):format(path, what), kind = "input" }
+      end
+    end
+    if #list == before then
+      list[#list + 1] = path
+    end
+  end
+  return list, failures
 end
 
 return M

@@ -25,7 +25,8 @@ local EXPECTED = "expected " .. table.concat(names, ", ")
 local function check_format(name, argument, caller)
   local format = by_name[name]
   if not format then
-    check.misuse(("bad argument #%d to '%s' (format %s, %s)"):format(argument, caller, tostring(name), EXPECTED))
+    local found = tostring(name)
+    check.misuse(("bad argument #%d to '%s' (format %s, %s)"):format(argument, caller, found, EXPECTED))
   end
   return format
 end
@@ -43,6 +44,46 @@ local function format_of(path, name, argument, caller)
   return format
 end
 
+--- What is wrong with a patch, in words, as `write` would raise it.
+---@param patch any
+---@return string? problem  nil when nothing is
+function M.problem(patch)
+  local fine, message = pcall(core.patch.check, patch)
+  if not fine then
+    return message:match("%((.*)%)$") or message
+  end
+  for _, key in ipairs { "name", "dumper", "game" } do
+    if patch[key] ~= nil and type(patch[key]) ~= "string" then
+      return ("field '%s' is %s, expected a string"):format(key, tostring(patch[key]))
+    end
+  end
+  return nil
+end
+
+local function check_patch(patch, argument, caller)
+  local problem = M.problem(patch)
+  if problem then
+    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, caller, problem))
+  end
+end
+
+--- Raises, naming the patch, operator and field, unless all of a list are patches.
+---@param list ym2612ml.Patch[]
+---@param argument? integer  its number in the function to blame, default 1
+---@param caller? string  that function's name, default "check_all"
+---@return ym2612ml.Patch[] list  the same table
+function M.check_all(list, argument, caller)
+  argument, caller = argument or 1, caller or "check_all"
+  check.type(list, "table", argument, caller)
+  for i, patch in ipairs(list) do
+    local problem = M.problem(patch)
+    if problem then
+      check.misuse(("bad argument #%d to '%s' (patch %d: %s)"):format(argument, caller, i, problem))
+    end
+  end
+  return list
+end
+
 local heard = {}
 for algorithm = 0, 7 do
   heard[algorithm] = {}
@@ -56,7 +97,11 @@ end
 ---@param operator integer   1..4
 ---@return boolean
 function M.is_carrier(algorithm, operator)
-  return heard[algorithm][operator] == true
+  local operators = heard[algorithm]
+  if not operators then
+    check.misuse(("bad argument #1 to 'is_carrier' (%s, expected algorithm 0..7)"):format(tostring(algorithm)))
+  end
+  return operators[operator] == true
 end
 
 --- The patch formats that can be read and written.
@@ -96,7 +141,7 @@ end
 ---@param format string  "y12"
 ---@return string bytes
 function M.encode(patch, format)
-  M.check(patch)
+  check_patch(patch, 1, "encode")
   return check_format(format, 2, "encode").encode(patch)
 end
 
@@ -132,8 +177,8 @@ end
 ---@return string? message
 ---@return string? kind  "io" or "format"
 function M.write(path, patch, format)
-  M.check(patch)
   local entry, message, kind = format_of(path, format, 3, "write")
+  check_patch(patch, 2, "write")
   if not entry then
     return nil, message, kind
   end

@@ -1,6 +1,7 @@
 -- Principal component analysis of tensors: fitted once, applied to any rows, saved.
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").pca
+local saved = require "ym2612ml.saved"
 local store = require "ym2612ml.store"
 local tensor = require("ym2612ml.core").tensor
 
@@ -148,6 +149,17 @@ local function suits(value, rank)
   return value and #value:shape() == rank
 end
 
+-- A pca from what store gave; nil and why not.
+local function rebuild(tensors, metadata)
+  local mean, axes, variance = tensors.mean, tensors.axes, tensors.variance
+  local total = tonumber(metadata.total)
+  local fits = metadata.kind == KIND and total and suits(mean, 1) and suits(axes, 2) and suits(variance, 1)
+  if not fits or #variance ~= #axes or #mean ~= axes:shape()[2] or #axes == 0 then
+    return nil, "is not a principal component analysis"
+  end
+  return make(mean:to "f32", axes:to "f32", variance:to "f32", total, metadata.scale == "true")
+end
+
 --- Reads what `save` wrote.
 ---@param path string
 ---@return ym2612ml.Pca? pca
@@ -155,17 +167,7 @@ end
 ---@return string? kind  "io" or "format"
 function M.load(path)
   check.type(path, "string", 1, "load")
-  local tensors, metadata, kind = store.load(path, { checked = true })
-  if not tensors then
-    return nil, metadata, kind
-  end
-  local mean, axes, variance = tensors.mean, tensors.axes, tensors.variance
-  local total = tonumber(metadata.total)
-  local fits = metadata.kind == KIND and total and suits(mean, 1) and suits(axes, 2) and suits(variance, 1)
-  if not fits or #variance ~= #axes or #mean ~= axes:shape()[2] or #axes == 0 then
-    return nil, ("%s: is not a principal component analysis"):format(path), "format"
-  end
-  return make(mean:to "f32", axes:to "f32", variance:to "f32", total, metadata.scale == "true")
+  return saved.load(path, rebuild)
 end
 
 return M

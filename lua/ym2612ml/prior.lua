@@ -1,5 +1,6 @@
 -- A prior over patches: statistics of real ones, without any of them in it.
 local cjson = require "cjson"
+local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
 local patches = require "ym2612ml.patch"
 
@@ -31,6 +32,7 @@ local function carrier_level(patch)
   end
   return level
 end
+
 local function add(histogram, value)
   histogram[value + 1] = (histogram[value + 1] or 0) + 1
 end
@@ -43,15 +45,26 @@ local function new_histogram(field)
   return histogram
 end
 
+---@class ym2612ml.Prior
+---@field count integer  patches it was fitted to
+---@field algorithm number[]  how often each of 0..7 occurs, as all that follows but repeats
+---@field feedback number[]  0..7
+---@field level number[]  total level 0..127 of the loudest carrier
+---@field carrier table<string, number[]>  by field name, its values from the minimum on
+---@field modulator table<string, number[]>
+---@field repeats table<string, number>  0..1, by field name
+
 --- Fits a prior to patches: how often each value of each field occurs on carriers and
 --- on modulators (total levels of carriers relative to the loudest), and how often an
 --- operator repeats the value of the one before it in the same role. The result is a
 --- table of numbers that JSON can hold; it contains no patch.
 ---@param list ym2612ml.Patch[]
----@return table prior
+---@return ym2612ml.Prior prior
 function M.fit(list)
+  patches.check_all(list, 1, "fit")
   local prior = {
-    algorithm = {}, feedback = {}, level = {}, carrier = {}, modulator = {}, repeats = {}, count = #list,
+    algorithm = {}, feedback = {}, level = {}, carrier = {}, modulator = {}, repeats = {},
+    count = #list,
   }
   for value = 0, 7 do
     prior.algorithm[value + 1], prior.feedback[value + 1] = 0, 0
@@ -61,7 +74,8 @@ function M.fit(list)
   end
   local pairs_met = {}
   for _, field in ipairs(DRAWN) do
-    prior.carrier[field.name], prior.modulator[field.name] = new_histogram(field), new_histogram(field)
+    prior.carrier[field.name] = new_histogram(field)
+    prior.modulator[field.name] = new_histogram(field)
     prior.repeats[field.name], pairs_met[field.name] = 0, 0
   end
   for _, patch in ipairs(list) do
@@ -104,15 +118,66 @@ local function prior_lists()
   return lists
 end
 
+local function is_weights(list, length)
+  if type(list) ~= "table" or #list ~= length then
+    return false
+  end
+  for _, value in ipairs(list) do
+    if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
+      return false
+    end
+  end
+  return true
+end
+
+--- What is wrong with a prior, in words.
+---@param prior any
+---@return string? problem  nil when nothing is
+function M.problem(prior)
+  if type(prior) ~= "table" then
+    return "not an object"
+  elseif not (type(prior.count) == "number" and math.tointeger(prior.count)) then
+    return "count is not a whole number"
+  end
+  for _, list in ipairs(prior_lists()) do
+    local first, second = table.unpack(list[1])
+    local found = prior[first]
+    if second then
+      found = type(found) == "table" and found[second] or nil
+    end
+    if not is_weights(found, list[2]) then
+      return ("%s is not a list of %d weights"):format(table.concat(list[1], "."), list[2])
+    end
+  end
+  for _, field in ipairs(DRAWN) do
+    local share = type(prior.repeats) == "table" and prior.repeats[field.name]
+    if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+      return ("repeats.%s is not a share 0..1"):format(field.name)
+    end
+  end
+  return nil
+end
+
+-- Whole numbers without a fraction, whatever their type.
+local function list_text(values)
+  local texts = {}
+  for i, value in ipairs(values) do
+    texts[i] = ("%.17g"):format(value)
+  end
+  return "[" .. table.concat(texts, ",") .. "]"
+end
+
 --- Writes a prior as JSON, the same bytes for the same prior.
 ---@param path string
----@param prior table  as fit returns
+---@param prior ym2612ml.Prior
 ---@return true? done
 ---@return string? message
 ---@return string? kind  "io"
 function M.write(path, prior)
-  local function list_text(values)
-    return "[" .. table.concat(values, ",") .. "]"
+  check.type(path, "string", 1, "write")
+  local problem = M.problem(prior)
+  if problem then
+    check.misuse(("bad argument #2 to 'write' (%s)"):format(problem))
   end
   local lines, repeats = { ('"count":%d'):format(prior.count) }, {}
   local roles = { carrier = {}, modulator = {} }
@@ -134,50 +199,21 @@ function M.write(path, prior)
   return files.write(path, "{" .. table.concat(lines, ",\n") .. "}\n")
 end
 
-local function is_weights(list, length)
-  if type(list) ~= "table" or #list ~= length then
-    return false
-  end
-  for _, value in ipairs(list) do
-    if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
-      return false
-    end
-  end
-  return true
-end
-
 --- Reads a prior that write wrote.
 ---@param path string
----@return table? prior
+---@return ym2612ml.Prior? prior
 ---@return string? message
 ---@return string? kind  "io" or "format"
 function M.read(path)
+  check.type(path, "string", 1, "read")
   local bytes, message, kind = files.read(path)
   if not bytes then
     return nil, message, kind
   end
   local fine, prior = pcall(cjson.decode, bytes)
-  local function wrong(what)
-    return nil, ("%s: is no prior: %s"):format(path, what), "format"
-  end
-  if not fine or type(prior) ~= "table" then
-    return wrong(fine and "not an object" or prior)
-  end
-  for _, list in ipairs(prior_lists()) do
-    local first, second = table.unpack(list[1])
-    local found = prior[first]
-    if second then
-      found = type(found) == "table" and found[second] or nil
-    end
-    if not is_weights(found, list[2]) then
-      return wrong(("%s is not a list of %d weights"):format(table.concat(list[1], "."), list[2]))
-    end
-  end
-  for _, field in ipairs(DRAWN) do
-    local share = type(prior.repeats) == "table" and prior.repeats[field.name]
-    if type(share) ~= "number" or not (share >= 0 and share <= 1) then
-      return wrong(("repeats.%s is not a share 0..1"):format(field.name))
-    end
+  local problem = fine and M.problem(prior) or not fine and prior
+  if problem then
+    return nil, ("%s: is no prior: %s"):format(path, problem), "format"
   end
   return prior
 end

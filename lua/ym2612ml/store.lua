@@ -17,7 +17,7 @@ M.sha256_file = core.sha256_file
 
 local DTYPES = { F32 = "f32", F16 = "f16", U8 = "u8", I16 = "i16", I32 = "i32" }
 local BYTES = { f32 = 4, f16 = 2, u8 = 1, i16 = 2, i32 = 4 }
-local MOST_RANK = 6
+local MOST_RANK, MOST_ELEMENTS = 6, 1 << 48
 -- Longer headers are refused, as other readers of the format do.
 local LONGEST_HEADER = 100 * 1000 * 1000
 local NO_CHECKSUM = "00000000"
@@ -27,26 +27,25 @@ for dtype, kind in pairs(DTYPES) do
   dtype_of[kind] = dtype
 end
 
--- The element count of a shape, or nil when it is not a list of sizes or too large.
+-- The element count of a shape, or nil when it is not a list of sizes or too large:
+-- the sizes that are not 0 must not be too large together, even if there are others.
 local function count_of(shape)
   if type(shape) ~= "table" or #shape > MOST_RANK then
     return nil
   end
-  local count, sizes = 1, 0
+  local product, empty, sizes = 1, false, 0
   for _ in pairs(shape) do
     sizes = sizes + 1
   end
   for axis = 1, sizes do
     local size = type(shape[axis]) == "number" and math.tointeger(shape[axis])
-    if not size or size < 0 or size > 2 ^ 48 then
+    if not size or size < 0 or size > MOST_ELEMENTS // product then -- no product that wraps
       return nil
     end
-    count = count * size
-    if count > 2 ^ 48 then
-      return nil
-    end
+    empty = empty or size == 0
+    product = product * math.max(size, 1)
   end
-  return count
+  return empty and 0 or product
 end
 
 -- What a file is read from: read(count) -> bytes, fill(tensor), and where it ends.

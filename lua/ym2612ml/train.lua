@@ -183,7 +183,7 @@ function Training:advance()
       return nil, ("validation: %s"):format(message), kind
     end
   end
-  local gone = os.difftime(os.time(), self.began)
+  local gone = core.clock() - self.began
   if gone >= 1 then
     step.eta = gone * (step.total - step.done) / (step.done - self.done_before)
   end
@@ -206,7 +206,8 @@ end
 ---  0 (the largest norm of a gradient; 0: no limit); seed 1; validation (data, for the
 ---  loss after each epoch); resume (what `step:dump()` gave, with the same options)
 ---@return (fun(): ym2612ml.Step|false|nil, string?, string?)? next  nil at the end; false,
----  message, kind ("diverged", "input") when a step failed and nothing was changed
+---  message, kind ("diverged", "input") when a step failed, and nothing was changed, or
+---  when the validation data cannot be used
 ---@return string? message
 ---@return string? kind  "format": resume is damaged or of another network
 function M.steps(net, data, options)
@@ -241,7 +242,7 @@ function M.steps(net, data, options)
       return nil, message, kind
     end
   end
-  training.began = os.time()
+  training.began = core.clock()
   training.done_before = training.step // training.per_epoch * rows
     + training.step % training.per_epoch * options.batch
   local failed = false

@@ -20,7 +20,6 @@ local M = {}
 
 local CHUNK = 4096 -- patches rendered at once, and kept in one file
 local RENDERED = 256 -- of them in one call of the core
-local DUMPED = 500 -- steps of a network between two dumps
 
 local function join(folder, name)
   return folder .. "/" .. name
@@ -96,9 +95,11 @@ local function fit_pca(settings, sources, features, report)
     report { stage = "features", done = rows, total = count }
     if rows == count then
       break
+    elseif rows == 0 then
+      fail("none of the patches drawn can be heard", "input")
     end
   end
-  return pca.fit(values, { components = registers.components, scale = true })
+  return must(pca.fit(values, { components = registers.components, scale = true }))
 end
 
 -- Inputs and targets of the networks for patches that were heard.
@@ -145,7 +146,7 @@ local function load_chunks(settings, total)
     local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
     parts[index] = must(store.load(path))
     rows = rows + #parts[index].x
-    hashes[index] = core.store.sha256(parts[index].x:bytes() .. parts[index].target:bytes())
+    hashes[index] = store.sha256(parts[index].x:bytes() .. parts[index].target:bytes())
   end
   local data = {}
   for name, part in pairs(parts[1]) do
@@ -158,7 +159,7 @@ local function load_chunks(settings, total)
     end
     data[name] = all
   end
-  return data, core.store.sha256(table.concat(hashes))
+  return data, store.sha256(table.concat(hashes))
 end
 
 -- Validation: the patches set aside, or draws from the prior, at random notes.
@@ -202,10 +203,13 @@ local function fit_network(settings, name, net, data, aside, report)
       fail(message, kind)
     end
     loss = step.validation or loss
-    if step.step % DUMPED == 0 then
+    if step.step % settings.dump_steps == 0 then
       must(files.write(dump, step:dump()))
     end
-    report { stage = name, done = step.done, total = step.total, loss = step.loss, validation = loss }
+    report {
+      stage = name, done = step.done, total = step.total, loss = step.loss, validation = loss,
+      eta = step.eta,
+    }
   end
   must(net:save(path, { type = "f16" }))
   os.remove(dump)
@@ -226,9 +230,13 @@ local RULES = {
   decay = { type = "number", least = 0, default = 1e-2 },
   hidden = { type = "table", default = { 384, 320 } },
   hidden_algorithm = { type = "table", default = { 256, 128 } },
+  dump_steps = { type = "integer", least = 1, default = 500 },
   dropout = { type = "number", least = 0, most = 1, default = 0.1 },
   seed = { type = "integer", default = 1 },
 }
+
+-- Settings that the models do not depend on, or only through what is in a file.
+local NOT_RESULT = { output = true, work = true, patches = true, prior = true, dump_steps = true }
 
 -- Real patches in their two parts; one in ten is set aside where the table names no
 -- split.
@@ -256,20 +264,26 @@ local function read_sources(settings)
     sources.prior = must(priors.read(settings.prior))
   end
   must(priors.write(join(settings.output, models.files.prior), sources.prior))
+  local parts = { must(store.sha256_file(join(settings.output, models.files.prior))) }
+  for _, list in ipairs { sources.training, sources.validation } do
+    parts[#parts + 1] = patches.pack(list):bytes()
+  end
+  sources.sha256 = store.sha256(table.concat(parts))
   return sources
 end
 
--- The settings a work folder was begun with must be those it is taken up with.
-local function check_work(settings)
+-- The settings and patches a work folder was begun with must be those it is taken up
+-- with.
+local function check_work(settings, sources)
   local path = join(settings.work, "settings.txt")
-  local names, lines = {}, {}
+  local names, lines = {}, { "patches and prior = " .. sources.sha256 }
   for name in pairs(RULES) do
     names[#names + 1] = name
   end
   table.sort(names)
   for _, name in ipairs(names) do
     local value = settings[name]
-    if name ~= "work" and name ~= "output" then
+    if not NOT_RESULT[name] then
       local text = type(value) == "table" and table.concat(value, " ") or tostring(value)
       lines[#lines + 1] = ("%s = %s"):format(name, text)
     end
@@ -290,13 +304,13 @@ local function make_folder(path)
 end
 
 local function run(settings, report)
-  make_folder(settings.work)
   make_folder(settings.output)
-  check_work(settings)
+  make_folder(settings.work)
   local sources = read_sources(settings)
+  check_work(settings, sources)
   local features = core.features.new(registers.recipe)
   local pca_path = join(settings.output, models.files.pca)
-  if not exists(join(settings.work, "pca.done")) then
+  if not (exists(join(settings.work, "pca.done")) and exists(pca_path)) then
     must(fit_pca(settings, sources, features, report):save(pca_path, { type = "f16" }))
     must(files.write(join(settings.work, "pca.done"), "done\n"))
   end
@@ -307,7 +321,7 @@ local function run(settings, report)
   local summary = { records = #data.x, sha256 = hash, networks = {} }
   local function fit(name, net, part, part_aside)
     local done = join(settings.work, name .. ".done")
-    if not exists(done) then
+    if not (exists(done) and exists(join(settings.output, name))) then
       if #part.x == 0 then
         fail(("too few records: none for %s"):format(name), "input")
       end
@@ -334,9 +348,9 @@ end
 ---  real ones) gives one; records: notes in the data set, default 2,000,000; pca_records:
 ---  of them for the components, 40,000; validation_records: 4,000; epochs: 10; batch: 256;
 ---  rate: 2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
----  and {256, 128}; dropout: 0.1; seed: 1
+---  and {256, 128}; dropout: 0.1; dump_steps: between two dumps of a network, 500; seed: 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
----  validation?, summary?}; nil at the end; or false, message, kind
+---  validation?, eta?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)
   local settings = check.options(options, RULES, 1, "steps")
   local ended = false

@@ -1,20 +1,8 @@
--- Paths for the command: what a folder holds, and names that do not collide.
+-- Paths for the command: what its arguments mean, and names that do not collide.
+local files = require "ym2612ml.files"
 local lfs = require "ym2612ml.filesystem"
 
 local M = {}
-
---- The endings, in lower case, by which a sound is known in a folder.
-M.SOUNDS = {
-  wav = true, flac = true, aif = true, aiff = true, aifc = true, ogg = true, oga = true,
-  opus = true, mp3 = true, au = true, snd = true, caf = true, w64 = true, rf64 = true,
-}
-
---- What follows the last dot of a file's name, in lower case.
----@param path string
----@return string ending "" when there is none
-function M.ending(path)
-  return (path:match("[^/]%.([^./]+)$") or ""):lower()
-end
 
 --- A file's name without folder and ending.
 ---@param path string
@@ -28,7 +16,7 @@ end
 ---@param name string
 ---@return string path
 function M.join(folder, name)
-  return folder:sub(-1) == "/" and folder .. name or folder .. "/" .. name
+  return (folder == "" or folder:sub(-1) == "/") and folder .. name or folder .. "/" .. name
 end
 
 ---@param path string
@@ -45,46 +33,24 @@ function M.identity(path)
   return found and ("%d:%d"):format(found.dev, found.ino)
 end
 
-local function add_folder(folder, endings, found)
-  local names = {}
-  for name in lfs.dir(folder) do
-    if name:sub(1, 1) ~= "." then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local path = M.join(folder, name)
-    if lfs.symlinkattributes(path, "mode") == "directory" then
-      add_folder(path, endings, found)
-    elseif endings[M.ending(name)] and not M.is_folder(path) then
-      found[#found + 1] = path
-    end
-  end
-  return true
-end
-
---- The files that the arguments mean: a file itself, and of a folder all files with one
---- of the endings, folders within included, by name. A folder without any is reported.
+--- The files that the arguments mean, as in files.expand. A folder without any is
+--- reported, and one that cannot be read.
 ---@param arguments string[]
 ---@param endings table<string, boolean>
 ---@param what string such as "sounds", for the report
 ---@param report table
 ---@return string[] paths
 function M.expand(arguments, endings, what, report)
-  local paths = {}
-  for _, argument in ipairs(arguments) do
-    if M.is_folder(argument) then
-      local before = #paths
-      local read = report:attempt(argument, add_folder, argument, endings, paths)
-      if read and #paths == before then
-        report:fail(("%s: no %s in this folder"):format(argument, what))
-      end
+  local list, failures = files.expand(arguments, endings, what)
+  local found = {}
+  for _, path in ipairs(list) do
+    if failures[path] then
+      report:fail(failures[path].message)
     else
-      paths[#paths + 1] = argument
+      found[#found + 1] = path
     end
   end
-  return paths
+  return found
 end
 
 --- Makes a folder and those above it where they are missing.

@@ -1,5 +1,6 @@
 -- ym2612ml render: patches played on the chip, as sound files.
 local arguments = require "ym2612ml.cli.arguments"
+local files = require "ym2612ml.files"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
 
@@ -12,19 +13,30 @@ function M.define(command)
   command:description("Plays one note of each patch on the chip and writes it as WAV or "
     .. "FLAC.")
   command:argument("PATCH", "Patch files, or folders of them."):args("+"):target("patches")
-  command:option("-o --output", "Sound file to write, or folder for several. The ending "
-    .. "chooses the format: .wav or .flac."):argname("WAV|DIR"):default(".")
+  command:option("-o --output", "Sound file to write, .wav or .flac; or for several patches "
+    .. "a folder, in which each becomes a .wav of its name."):argname("WAV|DIR"):default(".")
   arguments.add_playing(command,
     { note = "C4", held = "1", release = "0.5", chip = "ym2612" })
   arguments.add(command, "--rate", "HERTZ", arguments.integer(1000, 768000),
     "Samples per second; the chip's own is 53267.", "44100")
 end
 
---- Whether the sounds go into a folder, rather than one patch into one file.
+local FORMATS = { wav = true, flac = true }
+
+--- Whether --output is a folder for the sounds: one that exists, or a name that is not a
+--- file's. A single patch may also go into a file.
+---@return boolean? folder nil when it is neither
+---@return string? message
 local function into_folder(options, found)
-  local ending = paths.ending(options.output)
-  return #found ~= 1 or paths.is_folder(options.patches[1]) or paths.is_folder(options.output)
-    or not (ending == "wav" or ending == "flac")
+  local output, ending = options.output, files.ending(options.output)
+  local single = #found == 1 and not paths.is_folder(options.patches[1])
+  if paths.is_folder(output) or ending == "" then
+    return true
+  elseif single and FORMATS[ending] then
+    return false
+  end
+  return nil, ("%s: expected %s"):format(output,
+    single and ".wav, .flac or a folder" or "a folder, for several patches")
 end
 
 --- Runs the command.
@@ -32,9 +44,15 @@ end
 ---@param report table
 function M.run(options, report)
   local found = paths.expand(options.patches, ym.patch.endings(), "patches", report)
-  local folder = into_folder(options, found)
-  local made, message = paths.make_folder(folder and options.output
-    or options.output:match("^(.*)/") or "")
+  if #found == 0 then
+    return
+  end
+  local folder, message = into_folder(options, found)
+  local made
+  if folder ~= nil then
+    made, message = paths.make_folder(folder and options.output
+      or options.output:match("^(.*)/") or "")
+  end
   if not made then
     return report:fail(message)
   end
@@ -53,7 +71,7 @@ function M.run(options, report)
         chip = options.chip, rate = options.rate,
       })
       return ym.audio.write(target, samples, rate,
-        { format = paths.ending(target) == "flac" and "flac" or "wav" })
+        { format = files.ending(target) })
     end)
   end
 end

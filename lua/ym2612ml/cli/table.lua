@@ -3,9 +3,12 @@
 local arguments = require "ym2612ml.cli.arguments"
 local files = require "ym2612ml.files"
 local paths = require "ym2612ml.cli.paths"
+local sounds = require "ym2612ml.sounds"
 local ym = require "ym2612ml"
 
 local M = {}
+
+local FLOOR = 1e-6 -- power that --db shows as -60 dB
 
 local function even(text)
   local number, message = arguments.integer(16, 65536)(text)
@@ -38,7 +41,7 @@ function M.define(command)
   arguments.add(command, "--hop", "SAMPLES", arguments.integer(1, 65536),
     "Samples from one frame to the next.", "512")
   arguments.add(command, "--bands", "COUNT", arguments.integer(1, 512), "Mel bands.", "64")
-  command:flag("--db", "Decibels, floor -60, instead of power.")
+  command:flag("--db", "Decibels instead of power; silence is -60.")
 end
 
 --- The fields of a patch by column; absent ones at their minimum, which for the LFO
@@ -81,7 +84,7 @@ local function sound_row(path, options)
   local features, reason
   local settings = {
     rate = options.rate, size = options.size, hop = options.hop,
-    scale = options.db and "db" or "power",
+    scale = options.db and "db" or "power", floor = options.db and FLOOR or nil,
   }
   if options.kind == "mel" then
     settings.bands = options.bands
@@ -99,18 +102,18 @@ end
 --- The files that the arguments mean; sets options.kind when it was not given, by the
 --- first of them.
 local function find_files(options, report)
-  local patches, sounds = ym.patch.endings(), paths.SOUNDS
-  local wanted, what = sounds, "sounds"
+  local patches = ym.patch.endings()
+  local wanted, what = sounds.endings, "sounds"
   if options.kind == "registers" then
     wanted, what = patches, "patches"
   elseif not options.kind then
     wanted, what = setmetatable({}, { __index = function(_, ending)
-      return patches[ending] or sounds[ending]
+      return patches[ending] or sounds.endings[ending]
     end }), "patches or sounds"
   end
   local found = paths.expand(options.files, wanted, what, report)
   if not options.kind and found[1] then
-    options.kind = patches[paths.ending(found[1])] and "registers" or "spectrogram"
+    options.kind = patches[files.ending(found[1])] and "registers" or "spectrogram"
   end
   return found
 end
@@ -136,6 +139,10 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
+  local ending = options.output and files.ending(options.output)
+  if ending and ending ~= "csv" and ending ~= "npy" then
+    return report:fail(("%s: expected .csv or .npy"):format(options.output))
+  end
   local found = find_files(options, report)
   local registers = options.kind == "registers"
   local names, rows = {}, {}
@@ -159,7 +166,7 @@ function M.run(options, report)
     return
   end
   local written, message
-  if paths.ending(options.output) == "npy" then
+  if ending == "npy" then
     written, message = ym.store.write_npy(options.output, ym.tensor.from(rows))
   else
     written, message = files.write(options.output, csv(names, rows, columns))

@@ -14,16 +14,17 @@ function M.define(command)
     .. "patch from the sound. Stop at any time with Ctrl-C: the same command goes on where "
     .. "it stopped. `match --models DIR` uses the result.")
   command:option("-o --output", "Folder for the models."):argname("DIR"):default("models")
-  command:option("--work", "Folder for what is needed to go on after a stop; may be deleted "
-    .. "at the end. Default: the folder for the models with .work added."):argname("DIR")
+  command:option("--work", "Folder for what is needed to go on after a stop, about "
+    .. "a gigabyte; may be deleted at the end. Default: .work in the folder for the models.")
+    :argname("DIR")
   command:option("--patches", "Real patches to learn from: a folder of patch files or a table "
     .. "as CSV. Default: draws from the statistics that are shipped."):argname("FILE|DIR")
   arguments.add(command, "--records", "COUNT", arguments.integer(64, 10 ^ 8 | 0),
-    "Notes to learn from.")
+    "Notes to learn from. Default: 2000000.")
   arguments.add(command, "--epochs", "COUNT", arguments.integer(1, 10000),
-    "Times each note is gone through.")
+    "Times each note is gone through. Default: 10.")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
-    "Another number, other random patches and networks.", "1")
+    "Start of the random draws: the same number, the same models.", "1")
   command:flag("--json", "Print a summary as one JSON document.")
 end
 
@@ -42,8 +43,15 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
+  local work = options.work or paths.join(options.output, ".work")
+  for _, folder in ipairs { options.output, work } do
+    local made, reason = paths.make_folder(folder)
+    if not made then
+      return report:fail(reason)
+    end
+  end
   local next_step = ym.training.steps {
-    output = options.output, work = options.work or options.output .. ".work",
+    output = options.output, work = work,
     prior = paths.join(ym.models.folder(), ym.models.files.prior),
     patches = options.patches, records = options.records, epochs = options.epochs,
     seed = options.seed,
@@ -66,7 +74,8 @@ function M.run(options, report)
   if options.json then
     print(cjson.encode(summary))
   else
-    print(("%s: learned from %d notes"):format(options.output, summary.records))
+    print(("%s: learned from %d notes; %s may be deleted"):format(options.output, summary.records,
+      work))
   end
 end
 

@@ -3,6 +3,7 @@ local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local recorder = require "ym2612ml.nn.recorder"
+local saved = require "ym2612ml.saved"
 local store = require "ym2612ml.store"
 
 local M = {}
@@ -205,10 +206,10 @@ function Network:gradients(inputs)
   end
   local gradients = {}
   for name, param in pairs(self.leaves) do
-    gradients[name] = self.core:gradient(param.index, 1)
+    gradients[name] = self.core:gradient(param.index)
   end
   for name, index in pairs(self.input_nodes) do
-    gradients[name] = feeds[index] and self.core:gradient(index, #feeds[index])
+    gradients[name] = feeds[index] and self.core:gradient(index)
   end
   return gradients, loss
 end
@@ -266,9 +267,8 @@ end
 --- Draws all parameters anew, and starts the dropout of a new training.
 ---@param seed integer
 function Network:reset(seed)
-  check.type(seed, "number", 1, "reset")
-  self.seed, self.steps = seed, 0
-  self.core:initialise(seed)
+  self.seed, self.steps = check.integer(seed, 1, "reset"), 0
+  self.core:initialise(self.seed)
 end
 
 function Network:__tostring()
@@ -356,16 +356,13 @@ end
 ---@return string? kind  "format": damaged, or of a network of other shapes
 function Network:restore(bytes)
   check.type(bytes, "string", 1, "restore")
-  local tensors, metadata, kind = store.decode(bytes, { checked = true })
-  if not tensors then
-    return nil, metadata, kind
-  end
-  local fits, message = check_tensors(self, tensors)
-  if not fits then
-    return nil, message, "format"
-  end
-  fill(self, tensors, metadata)
-  return true
+  return saved.decode(bytes, function(tensors, metadata)
+    local fits, message = check_tensors(self, tensors)
+    if fits then
+      fill(self, tensors, metadata)
+    end
+    return fits, message
+  end)
 end
 
 -- Records the graph again as the file tells it. The file may say anything: what the
@@ -419,15 +416,7 @@ end
 ---@return string? kind  "io" or "format"
 function M.load(path)
   check.type(path, "string", 1, "load")
-  local tensors, metadata, kind = store.load(path, { checked = true })
-  if not tensors then
-    return nil, metadata, kind
-  end
-  local net, message = rebuild(tensors, metadata)
-  if not net then
-    return nil, ("%s: %s"):format(path, message), "format"
-  end
-  return net
+  return saved.load(path, rebuild)
 end
 
 return M
