@@ -104,6 +104,17 @@ function M.is_carrier(algorithm, operator)
   return operators[operator] == true
 end
 
+--- Total level of the loudest carrier.
+---@param patch ym2612ml.Patch
+---@return integer level  0..127
+function M.carrier_level(patch)
+  local level = 127
+  for _, operator in ipairs(M.carriers(patch.algorithm)) do
+    level = math.min(level, patch[operator].tl)
+  end
+  return level
+end
+
 --- The patch formats that can be read and written.
 ---@return {name: string, extension: string, title: string}[]
 function M.formats()

@@ -24,15 +24,6 @@ function M.role(algorithm, operator)
   return patches.is_carrier(algorithm, operator) and "carrier" or "modulator"
 end
 
--- Total level of the loudest carrier.
-local function carrier_level(patch)
-  local level = 127
-  for _, o in ipairs(patches.carriers(patch.algorithm)) do
-    level = math.min(level, patch[o].tl)
-  end
-  return level
-end
-
 local function add(histogram, value)
   histogram[value + 1] = (histogram[value + 1] or 0) + 1
 end
@@ -79,7 +70,7 @@ function M.fit(list)
     prior.repeats[field.name], pairs_met[field.name] = 0, 0
   end
   for _, patch in ipairs(list) do
-    local level, last = carrier_level(patch), {}
+    local level, last = patches.carrier_level(patch), {}
     add(prior.algorithm, patch.algorithm)
     add(prior.feedback, patch.feedback)
     add(prior.level, level)
@@ -167,18 +158,19 @@ local function list_text(values)
   return "[" .. table.concat(texts, ",") .. "]"
 end
 
---- Writes a prior as JSON, the same bytes for the same prior.
----@param path string
----@param prior ym2612ml.Prior
----@return true? done
----@return string? message
----@return string? kind  "io"
-function M.write(path, prior)
-  check.type(path, "string", 1, "write")
+-- Raises unless prior is one.
+local function check_prior(prior, argument, caller)
   local problem = M.problem(prior)
   if problem then
-    check.misuse(("bad argument #2 to 'write' (%s)"):format(problem))
+    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, caller, problem))
   end
+end
+
+--- A prior as JSON, the same bytes for the same prior.
+---@param prior ym2612ml.Prior
+---@return string json
+function M.encode(prior)
+  check_prior(prior, 1, "encode")
   local lines, repeats = { ('"count":%d'):format(prior.count) }, {}
   local roles = { carrier = {}, modulator = {} }
   for _, list in ipairs(prior_lists()) do
@@ -196,7 +188,19 @@ function M.write(path, prior)
   for _, role in ipairs { "carrier", "modulator" } do
     lines[#lines + 1] = ('"%s":{\n%s}'):format(role, table.concat(roles[role], ",\n"))
   end
-  return files.write(path, "{" .. table.concat(lines, ",\n") .. "}\n")
+  return "{" .. table.concat(lines, ",\n") .. "}\n"
+end
+
+--- Writes a prior as JSON.
+---@param path string
+---@param prior ym2612ml.Prior
+---@return true? done
+---@return string? message
+---@return string? kind  "io"
+function M.write(path, prior)
+  check.type(path, "string", 1, "write")
+  check_prior(prior, 2, "write")
+  return files.write(path, M.encode(prior))
 end
 
 --- Reads a prior that write wrote.

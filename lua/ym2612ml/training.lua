@@ -263,8 +263,7 @@ local function read_sources(settings)
   else
     sources.prior = must(priors.read(settings.prior))
   end
-  must(priors.write(join(settings.output, models.files.prior), sources.prior))
-  local parts = { must(store.sha256_file(join(settings.output, models.files.prior))) }
+  local parts = { priors.encode(sources.prior) }
   for _, list in ipairs { sources.training, sources.validation } do
     parts[#parts + 1] = patches.pack(list):bytes()
   end
@@ -308,6 +307,7 @@ local function run(settings, report)
   make_folder(settings.work)
   local sources = read_sources(settings)
   check_work(settings, sources)
+  must(priors.write(join(settings.output, models.files.prior), sources.prior))
   local features = core.features.new(registers.recipe)
   local pca_path = join(settings.output, models.files.pca)
   if not (exists(join(settings.work, "pca.done")) and exists(pca_path)) then

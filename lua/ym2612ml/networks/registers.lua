@@ -110,15 +110,6 @@ local function sort_twins(patch)
   end
 end
 
--- Total level of the loudest carrier.
-local function loudest(patch)
-  local level = 127
-  for _, o in ipairs(patches.carriers(patch.algorithm)) do
-    level = math.min(level, patch[o].tl)
-  end
-  return level
-end
-
 local DEAD = 104 -- total level from which an operator gives nothing
 
 -- Registers that nobody can hear, and so nobody can learn.
@@ -139,7 +130,7 @@ end
 ---@return integer[]
 function M.classes(patch)
   patch = patches.canonical(patch)
-  local level = loudest(patch)
+  local level = patches.carrier_level(patch)
   for _, o in ipairs(patches.carriers(patch.algorithm)) do
     patch[o].tl = patch[o].tl >= DEAD and 127 or patch[o].tl - level
   end
@@ -280,7 +271,7 @@ end
 ---@return ym2612ml.Patch  a copy
 function M.at_level(patch, level)
   local copy = { algorithm = patch.algorithm, feedback = patch.feedback }
-  local change = level - loudest(patch)
+  local change = level - patches.carrier_level(patch)
   for o = 1, 4 do
     copy[o] = {}
     for name, value in pairs(patch[o]) do
