@@ -34,7 +34,7 @@ local function label(step)
     parts[#parts + 1] = ("loss %.3f"):format(step.loss)
   end
   if step.eta then
-    parts[#parts + 1] = ("%d s left"):format(step.eta)
+    parts[#parts + 1] = ("%.0f s left"):format(step.eta)
   end
   return table.concat(parts, ", ")
 end
