@@ -411,6 +411,38 @@ describe("the command", function()
   end)
 
   describe("train", function()
+    it("makes models that match can use", function()
+      local out = run("train -o @/models --records 400 --epochs 1 --json")
+      local summary = cjson.decode(out)
+      assert.is_true(summary.records > 300 and summary.records <= 400)
+      local _, _, status = run("match examples/samples/marimba_A4.flac --models @/models --renders 8 -o @/out")
+      assert.equal(0, status)
+    end)
+
+    it("tells the time left", function()
+      local script = [[
+        local ym = require "ym2612ml"
+        local list = {
+          { stage = "a", done = 1, total = 2, loss = 0.5, eta = 61.7 },
+          { stage = "b", done = 1, total = 1, summary = { records = 1 } },
+        }
+        ym.training.steps = function() return function() return table.remove(list, 1) end end
+        local report = { clear = function() end }
+        function report:progress(_, _, label) io.write(label, "\n") end
+        require "ym2612ml.cli.train".run({ output = arg[1], json = true }, report)
+      ]]
+      local path = folder .. "/script.lua"
+      local file = assert(io.open(path, "w"))
+      file:write(script)
+      file:close()
+      local pipe = assert(io.popen(
+        ("LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='%s' lua5.4 '%s' '%s/m' 2>&1"):format(package.cpath,
+          path, folder)))
+      local text = pipe:read("a")
+      pipe:close()
+      assert.matches("a, loss 0.500, 62 s left", text, 1, true)
+    end)
+
     it("refuses what it cannot learn from", function()
       assert_fails("train -o @/out --patches @/none.csv", "none.csv")
       assert_fails("train -o @/out --records 3", "--records", 2)

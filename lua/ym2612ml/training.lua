@@ -222,8 +222,8 @@ local RULES = {
   patches = { type = "string" },
   prior = { type = "string", needed = true },
   records = { type = "integer", least = 1, default = 2000000 },
-  pca_records = { type = "integer", least = 400, default = 40000 },
-  validation_records = { type = "integer", least = 8, default = 4000 },
+  pca_records = { type = "integer", least = 400 },
+  validation_records = { type = "integer", least = 8 },
   epochs = { type = "integer", least = 1, default = 10 },
   batch = { type = "integer", least = 1, default = 256 },
   rate = { type = "number", least = 0, default = 2e-3 },
@@ -346,13 +346,16 @@ end
 ---@param options table  output: folder for the models; work: folder for what is needed to
 ---  go on; prior: file of the prior to draw from, unless patches (a table or folder of
 ---  real ones) gives one; records: notes in the data set, default 2,000,000; pca_records:
----  of them for the components, 40,000; validation_records: 4,000; epochs: 10; batch: 256;
+---  further ones for the components, as many but at most 40,000; validation_records: as
+---  many but at most 4,000; epochs: 10; batch: 256;
 ---  rate: 2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
 ---  and {256, 128}; dropout: 0.1; dump_steps: between two dumps of a network, 500; seed: 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
 ---  validation?, eta?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)
   local settings = check.options(options, RULES, 1, "steps")
+  settings.pca_records = settings.pca_records or math.max(400, math.min(40000, settings.records))
+  settings.validation_records = settings.validation_records or math.max(8, math.min(4000, settings.records))
   local ended = false
   local thread = coroutine.create(function()
     run(settings, coroutine.yield)
