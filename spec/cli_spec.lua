@@ -1,6 +1,7 @@
 -- The command, run as a user runs it from a checkout.
 local cjson = require "cjson"
 local lfs = require "lfs"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local COMMAND = "lua5.4 lua/ym2612ml/cli.lua "
@@ -23,15 +24,9 @@ end
 describe("the command", function()
   local folder
 
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
-  end)
+  before_each(function() folder = support.new_folder() end)
 
-  after_each(function()
-    os.execute(("rm -rf '%s'"):format(folder))
-  end)
+  after_each(function() support.remove_folder(folder) end)
 
   -- Runs the command; %s in the arguments is the folder. Returns stdout, stderr, status.
   local function run(arguments)

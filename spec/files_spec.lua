@@ -1,20 +1,15 @@
 local files = require "ym2612ml.files"
 local lfs = require "lfs"
 local sounds = require "ym2612ml.sounds"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 describe("files", function()
   local folder
 
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(lfs.mkdir(folder))
-  end)
+  before_each(function() folder = support.new_folder() end)
 
-  after_each(function()
-    os.execute(("rm -rf '%s'"):format(folder))
-  end)
+  after_each(function() support.remove_folder(folder) end)
 
   -- Everything in the folder, hidden files included.
   local function listed()

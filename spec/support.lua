@@ -1,4 +1,5 @@
 -- What several specs, the fuzzers and the benchmarks share.
+local lfs = require "ym2612ml.filesystem"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -21,6 +22,21 @@ M.PATCH = {
   { mul = 2, dt = 0, tl = 25, rs = 0, ar = 31, dr = 12, sr = 4, rr = 8, sl = 5 },
   { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2 },
 }
+
+--- Makes an empty folder for files of a test.
+---@return string path
+function M.new_folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(lfs.mkdir(path))
+  return path
+end
+
+--- Removes a folder and all in it.
+---@param path string
+function M.remove_folder(path)
+  assert(os.execute(("rm -rf '%s'"):format(path)))
+end
 
 --- A note played on the six-channel chip as ym.render does it.
 ---@param patch table

@@ -1,3 +1,4 @@
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local FILES = { "prior.json", "pca.safetensors", "algorithm.safetensors", "registers_0.safetensors",
@@ -12,12 +13,8 @@ end
 
 describe("training", function()
   local folder
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute(("mkdir '%s'"):format(folder)))
-  end)
-  after_each(function() assert(os.execute(("rm -r '%s'"):format(folder))) end)
+  before_each(function() folder = support.new_folder() end)
+  after_each(function() support.remove_folder(folder) end)
 
   -- A training far too small to be of use, but with all its parts.
   local function steps(name, changes)

@@ -17,6 +17,16 @@ function M.misuse(message)
   error(message, info and level or 2)
 end
 
+--- Raises when there is something wrong with an argument.
+---@param problem string?  what is wrong; nil: nothing
+---@param argument integer  its number
+---@param name string  of the function
+function M.no_problem(problem, argument, name)
+  if problem then
+    M.misuse(("bad argument #%d to '%s' (%s)"):format(argument, name, problem))
+  end
+end
+
 --- Raises unless value is of the Lua type expected.
 ---@param value any
 ---@param expected string  a type name, as `type` returns

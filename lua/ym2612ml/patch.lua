@@ -61,10 +61,7 @@ function M.problem(patch)
 end
 
 local function check_patch(patch, argument, caller)
-  local problem = M.problem(patch)
-  if problem then
-    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, caller, problem))
-  end
+  check.no_problem(M.problem(patch), argument, caller)
 end
 
 --- Raises, naming the patch, operator and field, unless all of a list are patches.

@@ -158,19 +158,11 @@ local function list_text(values)
   return "[" .. table.concat(texts, ",") .. "]"
 end
 
--- Raises unless prior is one.
-local function check_prior(prior, argument, caller)
-  local problem = M.problem(prior)
-  if problem then
-    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, caller, problem))
-  end
-end
-
 --- A prior as JSON, the same bytes for the same prior.
 ---@param prior ym2612ml.Prior
 ---@return string json
 function M.encode(prior)
-  check_prior(prior, 1, "encode")
+  check.no_problem(M.problem(prior), 1, "encode")
   local lines, repeats = { ('"count":%d'):format(prior.count) }, {}
   local roles = { carrier = {}, modulator = {} }
   for _, list in ipairs(prior_lists()) do
@@ -199,7 +191,7 @@ end
 ---@return string? kind  "io"
 function M.write(path, prior)
   check.type(path, "string", 1, "write")
-  check_prior(prior, 2, "write")
+  check.no_problem(M.problem(prior), 2, "write")
   return files.write(path, M.encode(prior))
 end
 
