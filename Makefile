@@ -70,15 +70,25 @@ lua/ym2612ml/core.so: $(OBJECTS)
 .build/optim.o .build/convert.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
   KERNEL = -O3 -fno-trapping-math -fno-math-errno
 
+# Kernels for one level of a CPU's instructions (simd.h), chosen at run time.
+UNITS = $(patsubst src/%.c,.build/%.o,$(wildcard src/*_$(1).c)) \
+  $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c))
+$(call UNITS,baseline): LEVEL = -O3 -fno-trapping-math -ffp-contract=fast
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
+$(call UNITS,avx2): LEVEL = -O3 -fno-trapping-math -ffp-contract=fast -mavx2 -mfma -mf16c
+$(call UNITS,avx512): LEVEL = -O3 -fno-trapping-math -ffp-contract=fast -mavx2 -mfma -mf16c -mavx512f \
+  -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+endif
+
 .build/%.o: src/%.c Makefile
 	@mkdir -p .build
 	@echo "compile $<"
-	@$(COMPILE) $(CFLAGS) $(KERNEL)
+	@$(COMPILE) $(CFLAGS) $(KERNEL) $(LEVEL)
 
 .build/asan/%.o: src/%.c Makefile
 	@mkdir -p .build/asan
 	@echo "compile $< with sanitizers"
-	@$(COMPILE) $(SANITIZE)
+	@$(COMPILE) $(SANITIZE) $(LEVEL)
 
 .build/host: examples/embed/host.c Makefile
 	@mkdir -p .build

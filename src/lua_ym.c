@@ -281,7 +281,34 @@ static int ym_threads(lua_State *L) {
 	return 1;
 }
 
+#define SIMD "ym2612ml.simd"
+
+enum ym_simd ym_state_simd(lua_State *L) {
+	enum ym_simd level = ym_simd_best();
+	if (lua_getfield(L, LUA_REGISTRYINDEX, SIMD) == LUA_TNUMBER)
+		level = (enum ym_simd)lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	return level;
+}
+
+/* simd([level]) -> level: sets and tells which instructions the kernels of this Lua
+** state use: "baseline", "avx2" or "avx512"; at first the most the CPU has. Raises for
+** a level it does not have. */
+static int ym_simd(lua_State *L) {
+	if (!lua_isnoneornil(L, 1)) {
+		int level = luaL_checkoption(L, 1, NULL, ym_simd_names);
+		luaL_argcheck(L, level <= (int)ym_simd_best(), 1,
+		              "the CPU does not have these instructions");
+		lua_pushinteger(L, level);
+		lua_setfield(L, LUA_REGISTRYINDEX, SIMD);
+	}
+	lua_pushstring(L, ym_simd_names[ym_state_simd(L)]);
+	return 1;
+}
+
 void ym_open_threads(lua_State *L) {
 	lua_pushcfunction(L, ym_threads);
 	lua_setfield(L, -2, "threads");
+	lua_pushcfunction(L, ym_simd);
+	lua_setfield(L, -2, "simd");
 }

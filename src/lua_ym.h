@@ -13,6 +13,7 @@
 #include "feature.h"
 #include "patch.h"
 #include "pool.h"
+#include "simd.h"
 #include "tensor.h"
 
 /* Each adds its functions to the module table on top of the stack. */
@@ -91,6 +92,9 @@ void ym_push_patch(lua_State *L, const struct ym_patch *patch);
 /* The plan of a ym.features object, and of a ym.target object. */
 const struct ym_features *ym_check_features(lua_State *L, int arg);
 const struct ym_distance_target *ym_check_target(lua_State *L, int arg);
+
+/* The instructions the kernels of this state use (ym.simd sets them). */
+enum ym_simd ym_state_simd(lua_State *L);
 
 /* The pool of this state, made at first use (ym.threads sets its size). */
 struct ym_pool *ym_state_pool(lua_State *L);

@@ -475,6 +475,13 @@ function Tensor:bytes() end
 ---@return integer count
 function ym.threads(count) end
 
+---Sets and tells which instructions the kernels of this Lua state use: at first the most
+---that the CPU has. Chip samples never depend on it, features by less than 1e-5. Raises
+---for a level that the CPU does not have.
+---@param level? "baseline"|"avx2"|"avx512"
+---@return string level
+function ym.simd(level) end
+
 ---The CRC-32 of zlib and PNG.
 ---@param bytes string
 ---@param crc? integer of what came before
