@@ -18,7 +18,7 @@ local function bytes(list)
   return ym.patch.pack(list):bytes()
 end
 
-describe("dataset", function()
+describe("dataset #c", function()
   local prior
   setup(function()
     prior = ym.prior.fit { patch(), patch { algorithm = 0 }, patch { feedback = 7 } }
@@ -87,6 +87,36 @@ describe("dataset", function()
     end
   end)
 
+  -- The models shipped were made from such draws: theirs must be drawn again by who
+  -- trains them again.
+  it("draws for a seed what it always drew", function()
+    for digest, real in pairs {
+      c70432a40db0af7d5351e2b0e3602defa5889a43d50cbb00c9968290b01e46f2 = {},
+      ["9be02517cc21b78c9d08acb0d3f64d3405e9702c177dcf54a8c6fcc188247d82"] = {
+        patch(), patch { algorithm = 7 }, patch { feedback = 1 },
+      },
+    } do
+      local sampler = ym.dataset.sampler { prior = prior, patches = real, seed = 9 }
+      assert.equal(digest, ym.store.sha256(sampler:draw(2000):bytes()))
+    end
+  end)
+
+  it("draws one by one and many at once the same, and another sequence in each stream", function()
+    local real, list = { patch(), patch { algorithm = 2 } }, {}
+    local one = ym.dataset.sampler { prior = prior, patches = real }
+    local many = ym.dataset.sampler { prior = prior, patches = real }
+    collectgarbage()
+    for i = 1, 50 do
+      list[i] = one:next()
+    end
+    local packed = many:draw(50)
+    assert.is_true(packed:bytes() == bytes(list))
+    assert.is_true(many:draw(1):bytes() == bytes { one:next() })
+    assert.same({ 0, 49 }, many:draw(0):shape())
+    local other = ym.dataset.sampler { prior = prior, patches = real, stream = 1 }
+    assert.is_false(other:draw(50):bytes() == packed:bytes())
+  end)
+
   it("never changes the real patches it mutates", function()
     local real = { patch() }
     local before = bytes(real)
@@ -113,6 +143,7 @@ describe("dataset", function()
       end
       return dataset.sampler, options
     end
+    local source = dataset.sampler { prior = prior }
     for _, case in ipairs {
       { "#1 to 'sampler' (option 'prior' is missing", dataset.sampler },
       { "#1 to 'sampler' (table expected, got number)", dataset.sampler, 1 },
@@ -124,6 +155,9 @@ describe("dataset", function()
       { "#1 to 'sampler' (option 'mix': expected shares", sampler { mix = { real = -1, prior = 2 } } },
       { "#1 to 'sampler' (option 'mix': expected shares", sampler { mix = {} } },
       { "#1 to 'sampler' (unknown option 'seeds')", sampler { seeds = 1 } },
+      { "#1 to 'sampler' (option 'stream' is 0.5, ", sampler { stream = 0.5 } },
+      { "#1 to 'draw' (many, expected a whole number)", source.draw, source, "many" },
+      { "#1 to 'draw' (-1, expected 0 or more)", source.draw, source, -1 },
       { "#1 to 'read_patches' (string expected, got nil)", dataset.read_patches },
       { "#1 to 'plain' (table expected, got nil)", dataset.plain, nil },
       { "#1 to 'plain' (field 'feedback' is 8", dataset.plain, unfit },

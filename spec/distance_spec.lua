@@ -1,4 +1,5 @@
 local cjson = require "cjson"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local RATE = 53267
@@ -41,6 +42,19 @@ describe("distance #c", function()
       assert_near(expected[1], distance, 2e-5, name)
       for i = 1, 3 do
         assert_near(expected[i + 1], scales[i], 2e-5, name)
+      end
+    end
+  end)
+
+  it("is the same within 0.00002 dB on every level of instructions", function()
+    local before = ym.simd()
+    finally(function() ym.simd(before) end)
+    for _, level in ipairs(support.levels()) do
+      ym.simd(level)
+      local target = ym.target.new(TARGET)
+      assert.equal(0, (target:distance(TARGET)))
+      for _, case in ipairs(GOLDEN) do
+        assert_near(case[3][1], target:distance(case[2]), 2e-5, level .. ", " .. case[1])
       end
     end
   end)

@@ -1,3 +1,4 @@
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local RATE = 53267
@@ -43,6 +44,21 @@ describe("features #c", function()
     local found = features:extract(TONE, NOTE)
     assert.same({ 18 }, found:shape())
     assert.is_true(distance(ym.tensor.from(expected), found) < 3e-6)
+  end)
+
+  it("are the same within 1e-5 on every level of instructions", function()
+    local recipe = ym.recipes.three_scales(0.15, 0.1)
+    recipe[4] = { kind = "harmonics", size = 4096, bands = 64, on = { 0, 0.05, 0.1, 0.15 }, off = { 0.02, 0.4 } }
+    recipe[5] = { size = 600, bands = 7, on = { 0, 0.05 } } -- a size without a kernel
+    local before, first = ym.simd(), nil
+    finally(function() ym.simd(before) end)
+    for _, level in ipairs(support.levels()) do
+      ym.simd(level)
+      local features = ym.features.new(recipe)
+      local found = features:extract(TONE, NOTE)
+      first = first or found
+      assert.is_true(distance(first, found) < 1e-5, level)
+    end
   end)
 
   it("do not hear level or constant offset", function()
@@ -143,5 +159,58 @@ describe("features #c", function()
     local features = ym.features.new(RECIPE)
     getmetatable(features).__gc(features)
     assert.error_matches(function() return #features end, "collected")
+  end)
+end)
+
+describe("recipes.three_scales", function()
+  -- Frames of a block, the onset's and the key-off's, and what they lie between.
+  local function frames(block, held, release)
+    for _, part in ipairs { { block.on, held }, { block.off or {}, release } } do
+      local last = -1
+      for _, time in ipairs(part[1]) do
+        assert.is_true(time > last and time <= part[2] + 1e-9)
+        last = time
+      end
+      assert.is_true(#part[1] == 0 or math.abs(last - part[2]) < 1e-9)
+    end
+    return #block.on + #(block.off or {})
+  end
+
+  it("spread as many frames over any note, densest where it begins", function()
+    for _, note in ipairs { { 1, 0.5 }, { 0.05, 0.01 }, { 0.3, 2 }, { 7, 0.5 } } do
+      local recipe = ym.recipes.three_scales(note[1], note[2])
+      local counts = {}
+      for i, block in ipairs(recipe) do
+        counts[i] = frames(block, note[1], note[2])
+        assert.equal(0, block.on[1])
+        assert.is_true(block.on[2] <= note[1] / 20)
+      end
+      assert.same({ 64, 48, 40 }, counts)
+      assert.equal(64 * 40 + 48 * 64 + 40 * 96, ym.features.new(recipe):count())
+    end
+    local scales = ym.recipes.three_scales(1, 0.5)
+    assert.is_true(math.abs(scales[1].on[2] - 0.005) < 1e-12)
+    assert.is_true(math.abs(scales[2].on[2] - 0.0125) < 1e-12)
+    assert.is_true(math.abs(scales[1].off[1] - 0.01) < 1e-12)
+  end)
+
+  it("leave out the release where there is none", function()
+    for _, block in ipairs(ym.recipes.three_scales(1, 0)) do
+      assert.is_nil(block.off)
+    end
+    assert.truthy(ym.features.new(ym.recipes.three_scales(1, 0)):extract(TONE, { f0 = 220, held = 1 }))
+  end)
+
+  it("raise on misuse", function()
+    local function raises(message, ...)
+      local arguments = table.pack(...)
+      assert.error_matches(function() ym.recipes.three_scales(table.unpack(arguments, 1, arguments.n)) end, message)
+    end
+    raises("bad argument #1 to 'three_scales' %(number expected, got nil%)")
+    raises("bad argument #2 to 'three_scales' %(number expected, got string%)", 1, "long")
+    raises("bad argument #1 to 'three_scales' %(0 seconds, expected 0.001..3600%)", 0, 1)
+    raises("bad argument #2 to 'three_scales' %(%-1 seconds", 1, -1)
+    raises("bad argument #1", 0 / 0, 1)
+    raises("bad argument #2", 1, 1 / 0)
   end)
 end)

@@ -216,6 +216,21 @@ describe("canonical form #c", function()
     assert.same(ym.patch.canonical(q), ym.patch.canonical(p))
   end)
 
+  it("is that of packed patches, too", function()
+    local rng, list, expected = ym.rng.new { seed = 8 }, {}, {}
+    for i = 1, 50 do
+      list[i] = support.random_patch(rng)
+      expected[i] = ym.patch.canonical(list[i])
+    end
+    local packed = ym.patch.pack(list)
+    local before = packed:bytes()
+    local canonical = ym.patch.canonical(packed)
+    assert.is_true(canonical:bytes() == ym.patch.pack(expected):bytes())
+    assert.is_true(packed:bytes() == before)
+    assert.same({ 0, 49 }, ym.patch.canonical(packed:slice(1, 0)):shape())
+    assert.has_error(function() ym.patch.canonical(ym.tensor.new({ 3, 48 }, "u8")) end)
+  end)
+
   it("puts dead operators to rest", function()
     local q = ym.patch.canonical(with({ tl = 104 }, 2)) -- the carrier over operator 1
     assert.equal(127, q[1].tl)

@@ -1,3 +1,4 @@
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local RATE = 53267
@@ -17,6 +18,17 @@ local TONE = tone(220, 16000)
 local function assert_near(expected, found, message)
   assert.is_true(math.abs(expected - found) <= 1e-5 * math.abs(expected) + 1e-8,
     ("%s: %.9g, expected %.9g"):format(message, found, expected))
+end
+
+-- Calls check on every level of instructions that this CPU has.
+local function each_level(check)
+  local before = ym.simd()
+  finally(function() ym.simd(before) end)
+  for _, level in ipairs(support.levels()) do
+    ym.simd(level)
+    check(level)
+  end
+  ym.simd(before)
 end
 
 -- The values of the only frame.
@@ -75,6 +87,80 @@ describe("spectrogram #c", function()
     assert.same({ 0, 129 }, ym.spectrogram(TONE, { size = 256, times = {} }):shape())
   end)
 
+  it("is the plain transform at every size of the kernels and others, on every level", function()
+    for _, size in ipairs { 64, 96, 128, 256, 512, 1024, 2048, 4096, 8192 } do
+      local centre = 5000
+      local bins = { 0, 1, 2, 5, size // 4 - 1, size // 4, size // 4 + 1, size // 3, size // 2 - 1, size // 2 }
+      local sum = 0
+      for n = 0, size - 1 do
+        sum = sum + 0.5 - 0.5 * math.cos(2 * math.pi * n / size)
+      end
+      local expected, largest = {}, 0
+      for i, bin in ipairs(bins) do
+        local re, im = 0, 0
+        for n = 0, size - 1 do
+          local value = (0.5 - 0.5 * math.cos(2 * math.pi * n / size)) * TONE[centre - size // 2 + n + 1]
+          local angle = 2 * math.pi * (bin * n % size) / size
+          re, im = re + value * math.cos(angle), im - value * math.sin(angle)
+        end
+        expected[i] = 4 * (re * re + im * im) / sum ^ 2
+        largest = math.max(largest, expected[i])
+      end
+      each_level(function(level)
+        local found = row(ym.spectrogram(TONE, { size = size, times = { centre / RATE } }))
+        for i, bin in ipairs(bins) do
+          assert.is_true(math.abs(found[bin + 1] - expected[i]) < 1e-6 * largest,
+            ("%s, size %d, bin %d: %g, expected %g"):format(level, size, bin, found[bin + 1], expected[i]))
+        end
+      end)
+    end
+  end)
+
+  it("gives a frame the same bits wherever it stands among others", function()
+    local times = {}
+    for i = 1, 37 do
+      times[i] = 0.008 * i
+    end
+    each_level(function()
+      local all = ym.spectrogram(TONE, { size = 256, times = times })
+      local bands = ym.mel(TONE, { size = 256, bands = 13, times = times })
+      for _, i in ipairs { 1, 2, 8, 16, 17, 36, 37 } do
+        local options = { size = 256, times = { times[i] } }
+        assert.equal(all:slice(i, i):bytes(), ym.spectrogram(TONE, options):bytes())
+        options.bands = 13
+        assert.equal(bands:slice(i, i):bytes(), ym.mel(TONE, options):bytes())
+      end
+    end)
+  end)
+
+  it("of clips is that of each, with any number of threads", function()
+    local before = ym.threads()
+    finally(function() ym.threads(before) end)
+    local clips = ym.tensor.new { 3, 5000 }
+    for i = 1, 3 do
+      clips:slice(i, i):copy(TONE:slice(1000 * i, 1000 * i + 4999):reshape { 1, 5000 })
+    end
+    for _, case in ipairs {
+      { ym.spectrogram, { size = 512, hop = 10 } }, { ym.mel, { size = 1024, bands = 30, scale = "db" } },
+      { ym.mfcc, { size = 100, times = { 0.01, 0.05 } } }, { ym.harmonics, { f0 = 220, bands = 9 } },
+    } do
+      local picture, options = case[1], case[2]
+      ym.threads(1)
+      local whole = picture(clips, options)
+      ym.threads(3)
+      assert.equal(whole:bytes(), picture(clips, options):bytes())
+      local shape = whole:shape()
+      assert.equal(3, #shape)
+      assert.equal(3, shape[1])
+      for i = 1, 3 do
+        local single = picture(clips[i], options)
+        assert.same({ shape[2], shape[3] }, single:shape())
+        assert.equal(single:bytes(), whole:slice(i, i):bytes())
+      end
+    end
+    assert.same({ 0, 4, 33 }, ym.spectrogram(ym.tensor.new { 0, 50 }, { size = 64 }):shape())
+  end)
+
   it("scales to decibels and magnitudes", function()
     local function at(options)
       options.size, options.times = 512, ym.tensor.from { 0.1 }
@@ -105,7 +191,7 @@ describe("spectrogram #c", function()
     raises({ floor = 0, scale = "db" }, "option 'floor'")
     raises({ f0 = 220 }, "unknown option 'f0'")
     assert.error_matches(function() ym.spectrogram() end, "bad argument #1")
-    assert.error_matches(function() ym.spectrogram(ym.tensor.new { 3, 3 }) end, "rank is 2")
+    assert.error_matches(function() ym.spectrogram(ym.tensor.new { 3, 3, 3 }) end, "rank is 3")
   end)
 
   it("returns a sample that is not a number as a failure", function()
@@ -116,6 +202,17 @@ describe("spectrogram #c", function()
         assert.matches("^sample 3 is ", message)
         assert.equal("input", kind)
       end
+    end
+  end)
+
+  it("names the clip and the sample that are not a number", function()
+    local clips = ym.tensor.new { 3, 100 }
+    clips:slice(2, 2):fill(0 / 0)
+    for _, picture in ipairs { ym.spectrogram, ym.mel, ym.mfcc } do
+      local result, message, kind = picture(clips, { size = 64 })
+      assert.is_nil(result)
+      assert.matches("^clip 2: sample 1 is ", message)
+      assert.equal("input", kind)
     end
   end)
 

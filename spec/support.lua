@@ -65,6 +65,36 @@ function M.rendered(patch, note)
   }):bytes()
 end
 
+--- The same notes by ym.render_batch.
+---@param list table[]
+---@param notes table[]
+---@return string[]
+function M.rendered_batch(list, notes)
+  local options = { block = {}, fnum = {}, held = {}, release = {}, chip = {}, raw = true }
+  for i, note in ipairs(notes) do
+    options.block[i], options.fnum[i], options.chip[i] = note.block, note.fnum, note.chip
+    options.held[i], options.release[i] = note.held / M.RATE, note.release / M.RATE
+  end
+  local samples = ym.render_batch(list, options)
+  local rows = {}
+  for i, note in ipairs(notes) do
+    rows[i] = samples[i]:slice(1, note.held + note.release):bytes()
+  end
+  return rows
+end
+
+--- The levels of instructions that this CPU has.
+---@return string[]
+function M.levels()
+  local levels, best = {}, ym.simd()
+  for _, level in ipairs { "baseline", "avx2", "avx512" } do
+    levels[#levels + 1] = level
+    if level == best then
+      return levels
+    end
+  end
+end
+
 --- A patch random over the whole range of every field, in which audible levels, no
 --- SSG-EG and the zeros that make registers dead are more frequent than by chance.
 ---@param rng table

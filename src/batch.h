@@ -1,26 +1,32 @@
 /*
-** Many patches at once: rendered, then turned into features or compared with a
-** target, block by block over the threads of a pool. What data sets and the search
-** for a match share. Each call is one bounded piece of work.
+** Many patches at once: rendered, and if wanted turned into features or compared with a
+** target, bundle by bundle over the threads of a pool. What data sets and the search
+** for a match share. Each call is one bounded piece of work, and what it gives depends
+** neither on the threads nor on what else is in the batch.
 */
 #ifndef BATCH_H
 #define BATCH_H
 
+#include "bundle.h"
 #include "distance.h"
 #include "feature.h"
-#include "patch.h"
 #include "pool.h"
-#include "voice.h"
 
 /* Patches (packed, YM_FIELDS bytes each) and the note each plays. */
 struct ym_batch {
 	struct ym_pool *pool;
-	const struct ym_voice_tables *tables;
+	const struct ym_bundle_tables *tables;
+	enum ym_simd level;
 	const uint8_t *patches;
 	const struct ym_note *notes;
-	size_t count;
+	size_t count; /* at most UINT32_MAX */
 	double clock; /* Hz */
 };
+
+/* Samples of every note, each in a row of `row` samples, which no note exceeds: int16_t
+** for YM_BUNDLE_RAW, else float. After a note's end comes the output at rest. */
+enum ym_status ym_batch_render(const struct ym_batch *batch, enum ym_bundle_form form,
+                               size_t row, void *out, struct ym_error *error);
 
 /* Features of every note as binary16, count x ym_features_count in out, and in
 ** audible whether it sounded at all (a row that did not is 0). */

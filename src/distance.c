@@ -3,8 +3,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "lanes.h"
-#include "spectrum.h"
+#include "spectra.h"
 
 #define FLOOR   1e-6f  /* of the target's loudest frame: -60 dB */
 #define SILENCE 1e-20f /* a loudest frame with less power than this is silence */
@@ -14,21 +13,21 @@ static const struct {
 	int size, bands;
 } shapes[YM_DISTANCE_SCALES] = {{512, 40}, {1024, 64}, {2048, 96}};
 
-enum { LARGEST_SIZE = 2048, LARGEST_ROW = 96 };
+enum { LARGEST_ROW = 96 };
 
 /*
 ** The target on one scale. A row holds the bands of a frame and zeros up to whole
-** lanes. The frames that only reach back into the target from beyond its end count
+** lanes of any kernel. The frames that only reach back into the target from beyond its end count
 ** when the candidate is longer; all later ones are zero.
 */
 struct scale {
 	int hop;
-	struct ym_frames *frames;
+	struct ym_spectra *spectra;
 	struct ym_bank *bank;
 	size_t row;
 	size_t known;     /* frames that reach into the target */
 	float *power;     /* mel power: known rows */
-	float *decibels;  /* of power / reference: known rows */
+	float *logs;      /* log2 of power / reference: known rows */
 	float *frame_sum; /* of the bands of each known frame */
 	double *total;    /* of frame_sum over frames 0 .. k */
 	float *loudest;   /* largest frame_sum of frames 0 .. k */
@@ -41,8 +40,9 @@ struct ym_distance_target {
 };
 
 struct ym_distance_scratch {
-	float *work, *spectrum; /* for the largest frame */
-	float *row, *target_row;
+	size_t work_room; /* floats at work */
+	float *work;      /* for the largest frame */
+	float *row;
 	size_t room;    /* samples that what follows is made for */
 	float *samples; /* the candidate above 20 Hz */
 	float *power;   /* its mel power */
@@ -67,26 +67,22 @@ static size_t larger(size_t a, size_t b) {
 	return a > b ? a : b;
 }
 
-static size_t row_length(const struct scale *scale) {
-	return ym_lanes_padded((size_t)scale->bank->bands);
+static size_t row_length(int bands) {
+	const size_t lanes = YM_SPECTRA_LANES;
+	return ((size_t)bands + lanes - 1) / lanes * lanes;
 }
 
 /* Mel power (rows) and its sum of the first frames of length samples. */
-static void analyse(const struct scale *scale, struct ym_distance_scratch *scratch,
-                    const float *samples, size_t length, size_t frames, float *power,
-                    float *frame_sum) {
-	const struct ym_bank *bank = scale->bank;
-	for (size_t k = 0; k < frames; k++, power += scale->row) {
-		ym_lanes sum = {0};
-		ym_frames_power(scale->frames, scratch->work, samples, length,
-		                (ptrdiff_t)k * scale->hop, bank->bins, scratch->spectrum);
-		for (size_t i = (size_t)bank->bands; i < scale->row; i++)
-			power[i] = 0;
-		ym_bank_apply(bank, scratch->spectrum, power);
-		for (size_t i = 0; i < scale->row; i += YM_LANES)
-			sum += ym_lanes_load(power + i);
-		frame_sum[k] = ym_lanes_sum(sum);
-	}
+static void analyse(const struct scale *scale, float *work, const float *samples,
+                    size_t length, size_t count, float *power, float *frame_sum) {
+	struct ym_spectra_frames frames = {
+		.samples = samples, .length = length, .count = count, .hop = scale->hop};
+	size_t bands = (size_t)scale->bank->bands;
+	ym_spectra_bands(scale->spectra, &frames, scale->bank, work, power, scale->row,
+	                 frame_sum);
+	for (size_t k = 0; k < count; k++)
+		for (size_t i = bands; i < scale->row; i++)
+			power[k * scale->row + i] = 0;
 }
 
 /* Makes room for a sound of count samples. */
@@ -97,7 +93,7 @@ static enum ym_status grow(struct ym_distance_scratch *scratch, size_t count,
 		return YM_OK;
 	for (int i = 0; i < YM_DISTANCE_SCALES; i++)
 		values = larger(values, touching_frames(count, shapes[i].size / 4) *
-		                            ym_lanes_padded((size_t)shapes[i].bands));
+		                            row_length(shapes[i].bands));
 	ym_free(scratch->samples);
 	ym_free(scratch->power);
 	ym_free(scratch->frame_sum);
@@ -119,14 +115,8 @@ enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **result,
 	enum ym_status status;
 	if (scratch == NULL)
 		return ym_no_memory(error);
-	scratch->work = ym_alloc(ym_fft_work(LARGEST_SIZE), sizeof(float));
-	scratch->spectrum = ym_alloc(ym_power_room(LARGEST_SIZE), sizeof(float));
 	scratch->row = ym_alloc(LARGEST_ROW, sizeof(float));
-	scratch->target_row = ym_alloc(LARGEST_ROW, sizeof(float));
-	status = grow(scratch, 1, error);
-	if (scratch->work == NULL || scratch->spectrum == NULL || scratch->row == NULL ||
-	    scratch->target_row == NULL)
-		status = ym_no_memory(error);
+	status = scratch->row == NULL ? ym_no_memory(error) : grow(scratch, 1, error);
 	if (status != YM_OK) {
 		ym_distance_scratch_free(scratch);
 		return status;
@@ -139,13 +129,27 @@ void ym_distance_scratch_free(struct ym_distance_scratch *scratch) {
 	if (scratch == NULL)
 		return;
 	ym_free(scratch->work);
-	ym_free(scratch->spectrum);
 	ym_free(scratch->row);
-	ym_free(scratch->target_row);
 	ym_free(scratch->samples);
 	ym_free(scratch->power);
 	ym_free(scratch->frame_sum);
 	ym_free(scratch);
+}
+
+/* Makes room for work on the frames of a target. */
+static enum ym_status grow_work(struct ym_distance_scratch *scratch,
+                                const struct ym_distance_target *target,
+                                struct ym_error *error) {
+	size_t work = 0;
+	for (int i = 0; i < YM_DISTANCE_SCALES; i++)
+		work = larger(work, ym_spectra_work(target->scales[i].spectra,
+		                                    target->scales[i].bank->bands));
+	if (work <= scratch->work_room)
+		return YM_OK;
+	ym_free(scratch->work);
+	scratch->work = ym_alloc(work, sizeof(float));
+	scratch->work_room = scratch->work == NULL ? 0 : work;
+	return scratch->work == NULL ? ym_no_memory(error) : YM_OK;
 }
 
 /* Puts count samples, above 20 Hz, into scratch->samples. */
@@ -159,32 +163,43 @@ static enum ym_status prepare(struct ym_distance_scratch *scratch, const float *
 	return status;
 }
 
-static enum ym_status make_scale(struct scale *scale, int number, double limit,
-                                 struct ym_distance_scratch *scratch, size_t count,
-                                 struct ym_error *error) {
+/* log2 of power / reference, in the same steps as a candidate's. */
+static void take_logs(const struct scale *scale, const float *power, float reference,
+                      float *logs, size_t count) {
+	scale->spectra->kernel->logarithms(power, 1 / reference, FLOOR, 1, 0, logs, count);
+}
+
+static enum ym_status plan_scale(struct scale *scale, int number, double limit,
+                                 enum ym_simd level, struct ym_error *error) {
 	int size = shapes[number].size;
-	size_t inner = inner_frames(count, size / 4), values;
-	double total = 0;
-	float loudest = 0;
-	enum ym_status status = ym_frames_new(&scale->frames, size, YM_WINDOW_HANN, error);
+	enum ym_status status = ym_spectra_new(&scale->spectra, size, YM_WINDOW_HANN, level,
+	                                       error);
+	scale->hop = size / 4;
 	if (status == YM_OK)
 		status = ym_bank_mel(&scale->bank, YM_DISTANCE_RATE, size, shapes[number].bands,
 		                     20, 18000, limit, error);
-	if (status != YM_OK)
-		return status;
-	scale->hop = size / 4;
-	scale->row = row_length(scale);
+	return status;
+}
+
+/* The target itself on a planned scale, from count samples in the scratch. */
+static enum ym_status make_scale(struct scale *scale,
+                                 const struct ym_distance_scratch *scratch,
+                                 size_t count, struct ym_error *error) {
+	size_t inner = inner_frames(count, scale->hop), values;
+	double total = 0;
+	float loudest = 0;
+	scale->row = row_length(scale->bank->bands);
 	scale->known = touching_frames(count, scale->hop);
 	values = scale->known * scale->row;
 	scale->power = ym_alloc(values, sizeof(float));
-	scale->decibels = ym_alloc(values, sizeof(float));
+	scale->logs = ym_alloc(values, sizeof(float));
 	scale->frame_sum = ym_alloc(scale->known, sizeof(float));
 	scale->total = ym_alloc(scale->known, sizeof(double));
 	scale->loudest = ym_alloc(scale->known, sizeof(float));
-	if (scale->power == NULL || scale->decibels == NULL || scale->frame_sum == NULL ||
+	if (scale->power == NULL || scale->logs == NULL || scale->frame_sum == NULL ||
 	    scale->total == NULL || scale->loudest == NULL)
 		return ym_no_memory(error);
-	analyse(scale, scratch, scratch->samples, count, scale->known, scale->power,
+	analyse(scale, scratch->work, scratch->samples, count, scale->known, scale->power,
 	        scale->frame_sum);
 	for (size_t k = 0; k < scale->known; k++) {
 		scale->total[k] = total += (double)scale->frame_sum[k];
@@ -193,13 +208,14 @@ static enum ym_status make_scale(struct scale *scale, int number, double limit,
 	scale->reference = scale->loudest[inner - 1];
 	if (!(scale->reference > SILENCE))
 		return ym_fail(error, YM_INPUT, "the target is silent");
-	ym_decibels(scale->power, 1 / scale->reference, FLOOR, scale->decibels, values);
+	take_logs(scale, scale->power, scale->reference, scale->logs, values);
 	return YM_OK;
 }
 
 enum ym_status ym_distance_target_new(struct ym_distance_target **result,
                                       const float *samples, size_t count,
-                                      double source_rate, struct ym_error *error) {
+                                      double source_rate, enum ym_simd level,
+                                      struct ym_error *error) {
 	struct ym_distance_target *target = ym_alloc(1, sizeof *target);
 	struct ym_distance_scratch *scratch = NULL;
 	double limit = source_rate > 0 ? 0.45 * source_rate : HUGE_VAL;
@@ -213,7 +229,11 @@ enum ym_status ym_distance_target_new(struct ym_distance_target **result,
 	if (status == YM_OK)
 		status = prepare(scratch, samples, count, error);
 	for (int i = 0; i < YM_DISTANCE_SCALES && status == YM_OK; i++)
-		status = make_scale(&target->scales[i], i, limit, scratch, count, error);
+		status = plan_scale(&target->scales[i], i, limit, level, error);
+	if (status == YM_OK)
+		status = grow_work(scratch, target, error);
+	for (int i = 0; i < YM_DISTANCE_SCALES && status == YM_OK; i++)
+		status = make_scale(&target->scales[i], scratch, count, error);
 	ym_distance_scratch_free(scratch);
 	if (status != YM_OK) {
 		ym_distance_target_free(target);
@@ -228,10 +248,10 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 		return;
 	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {
 		struct scale *scale = &target->scales[i];
-		ym_frames_free(scale->frames);
+		ym_spectra_free(scale->spectra);
 		ym_bank_free(scale->bank);
 		ym_free(scale->power);
-		ym_free(scale->decibels);
+		ym_free(scale->logs);
 		ym_free(scale->frame_sum);
 		ym_free(scale->total);
 		ym_free(scale->loudest);
@@ -239,60 +259,64 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 	ym_free(target);
 }
 
-/* Decibels of frame k of power rows, in row, or of silence where power is NULL. */
-static const float *decibel_row(const struct scale *scale, const float *power,
-                                float factor, float *row) {
-	if (power != NULL) {
-		ym_decibels(power, factor, FLOOR, row, scale->row);
-		return row;
-	}
-	for (size_t i = 0; i < scale->row; i++)
-		row[i] = 0;
-	ym_decibels(row, 1, FLOOR, row, scale->row);
-	return row;
-}
-
-static float row_difference(const float *a, const float *b, size_t count) {
-	ym_lanes sum = {0};
-	for (size_t i = 0; i < count; i += YM_LANES)
-		sum += ym_lanes_absolute(ym_lanes_load(a + i) - ym_lanes_load(b + i));
-	return ym_lanes_sum(sum);
-}
-
-/* The distance on one scale between the target and count samples in scratch, both
-** padded with zeros to longer samples. */
+/* The distance on one scale between the target and count samples, both padded with
+** zeros to longer samples. */
 static double measure_scale(const struct scale *scale,
-                            struct ym_distance_scratch *scratch, size_t count,
-                            size_t longer) {
+                            struct ym_distance_scratch *scratch, const float *samples,
+                            size_t count, size_t longer) {
+	static const float silence[LARGEST_ROW] = {0};
+	const struct ym_spectra_kernel *kernel = scale->spectra->kernel;
 	size_t frames = inner_frames(longer, scale->hop), row = scale->row, active = 0;
 	size_t theirs = smaller(frames, scale->known);
 	size_t ours = smaller(frames, touching_frames(count, scale->hop));
 	float reference = scale->loudest[theirs - 1];
 	double target_total = scale->total[theirs - 1], total = 0, sum = 0, gain;
 	float factor;
-	analyse(scale, scratch, scratch->samples, count, ours, scratch->power,
+	analyse(scale, scratch->work, samples, count, ours, scratch->power,
 	        scratch->frame_sum);
 	for (size_t k = 0; k < ours; k++)
 		total += (double)scratch->frame_sum[k];
 	gain = target_total / fmax(total, 1e-12 * target_total);
 	factor = (float)fmin(gain / (double)reference, FLT_MAX);
 	for (size_t k = 0; k < frames; k++) {
-		const float *target_row, *candidate_row;
+		const float *target_row = scratch->row;
 		float target_sum = k < theirs ? scale->frame_sum[k] : 0;
 		double candidate_sum = k < ours ? gain * (double)scratch->frame_sum[k] : 0;
 		if (fmax((double)target_sum, candidate_sum) <= (double)(FLOOR * reference))
 			continue;
 		if (k < theirs && reference == scale->reference)
-			target_row = scale->decibels + k * row;
+			target_row = scale->logs + k * row;
 		else
-			target_row = decibel_row(scale, k < theirs ? scale->power + k * row : NULL,
-			                         1 / reference, scratch->target_row);
-		candidate_row = decibel_row(scale, k < ours ? scratch->power + k * row : NULL,
-		                            factor, scratch->row);
-		sum += (double)row_difference(target_row, candidate_row, row);
+			take_logs(scale, k < theirs ? scale->power + k * row : silence, reference,
+			          scratch->row, row);
+		sum += (double)kernel->difference(k < ours ? scratch->power + k * row : silence,
+		                                  factor, FLOOR, target_row, row);
 		active++;
 	}
-	return sum / ((double)active * scale->bank->bands);
+	return (double)YM_OCTAVE * sum / ((double)active * scale->bank->bands);
+}
+
+enum ym_status ym_distance_measure_filtered(const struct ym_distance_target *target,
+                                            struct ym_distance_scratch *scratch,
+                                            const float *samples, size_t count,
+                                            double *distance,
+                                            double scales[YM_DISTANCE_SCALES],
+                                            struct ym_error *error) {
+	enum ym_status status = grow(scratch, count, error);
+	double sum = 0;
+	if (status == YM_OK)
+		status = grow_work(scratch, target, error);
+	if (status != YM_OK)
+		return status;
+	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {
+		double value = measure_scale(&target->scales[i], scratch, samples, count,
+		                             larger(target->count, count));
+		if (scales != NULL)
+			scales[i] = value;
+		sum += value;
+	}
+	*distance = sum / YM_DISTANCE_SCALES;
+	return YM_OK;
 }
 
 enum ym_status ym_distance_measure(const struct ym_distance_target *target,
@@ -301,16 +325,8 @@ enum ym_status ym_distance_measure(const struct ym_distance_target *target,
                                    double scales[YM_DISTANCE_SCALES],
                                    struct ym_error *error) {
 	enum ym_status status = prepare(scratch, samples, count, error);
-	double sum = 0;
 	if (status != YM_OK)
 		return status;
-	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {
-		double value = measure_scale(&target->scales[i], scratch, count,
-		                             larger(target->count, count));
-		if (scales != NULL)
-			scales[i] = value;
-		sum += value;
-	}
-	*distance = sum / YM_DISTANCE_SCALES;
-	return YM_OK;
+	return ym_distance_measure_filtered(target, scratch, scratch->samples, count,
+	                                    distance, scales, error);
 }

@@ -7,7 +7,7 @@
 #ifndef DISTANCE_H
 #define DISTANCE_H
 
-#include "ym.h"
+#include "simd.h"
 
 enum { YM_DISTANCE_SCALES = 3 };
 #define YM_DISTANCE_RATE 53267.0 /* Hz: the rate of all samples given here */
@@ -20,10 +20,12 @@ struct ym_distance_scratch;
 /* Analyses count samples at 53,267 Hz. source_rate is the rate in Hz the sound had
 ** before it was resampled (0: at least the full band): bands above 0.45 of it are
 ** left out on both sides. YM_INPUT when the target is empty, silent or holds a value
-** that is not a number; YM_ARGUMENT when source_rate leaves a scale without a band. */
+** that is not a number; YM_ARGUMENT when source_rate leaves a scale without a band.
+** level: the instructions to use, which this CPU has. */
 enum ym_status ym_distance_target_new(struct ym_distance_target **target,
                                       const float *samples, size_t count,
-                                      double source_rate, struct ym_error *error);
+                                      double source_rate, enum ym_simd level,
+                                      struct ym_error *error);
 void ym_distance_target_free(struct ym_distance_target *target); /* NULL is allowed */
 
 enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **scratch,
@@ -31,12 +33,20 @@ enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **scratch,
 void ym_distance_scratch_free(struct ym_distance_scratch *scratch); /* or NULL */
 
 /* D of a candidate of count samples (0 and silence are allowed): *distance is the mean
-** of the three scales[]; scales may be NULL. The scratch grows to the longest sound it
-** has met, then nothing is allocated. YM_INPUT when a sample is not a number. */
+** of the three scales[]; scales may be NULL. The scratch grows to the longest sound and
+** the largest target it has met, then nothing is allocated. YM_INPUT when a sample is not a number. */
 enum ym_status ym_distance_measure(const struct ym_distance_target *target,
                                    struct ym_distance_scratch *scratch,
                                    const float *samples, size_t count, double *distance,
                                    double scales[YM_DISTANCE_SCALES],
                                    struct ym_error *error);
+
+/* The same of samples that ym_highpass has been over already. */
+enum ym_status ym_distance_measure_filtered(const struct ym_distance_target *target,
+                                            struct ym_distance_scratch *scratch,
+                                            const float *samples, size_t count,
+                                            double *distance,
+                                            double scales[YM_DISTANCE_SCALES],
+                                            struct ym_error *error);
 
 #endif

@@ -1,9 +1,9 @@
 #include "feature.h"
 
 #include <math.h>
+#include <string.h>
 
-#include "lanes.h"
-#include "spectrum.h"
+#include "spectra.h"
 
 #define SILENCE 1e-20f /* a block with no frame above this power is silent */
 
@@ -14,7 +14,7 @@ struct block {
 	int bands;
 	int on_count, off_count;
 	double *times; /* seconds: those from the onset, then those from the key-off */
-	struct ym_frames *frames;
+	struct ym_spectra *spectra;
 	struct ym_bank *bank; /* NULL for harmonics, whose bank depends on the note */
 };
 
@@ -25,8 +25,10 @@ struct ym_features {
 };
 
 struct ym_features_scratch {
-	float *work, *spectrum; /* for the largest frame */
-	float *row;             /* the largest block's bands, frame by frame */
+	float *work;        /* for the largest frame */
+	float *rows;        /* the largest block's bands, frame by frame */
+	float *sums;        /* of each frame's bands */
+	ptrdiff_t *centres; /* of the frames, in samples */
 	struct ym_bank *harmonics[YM_FEATURE_BLOCKS]; /* NULL for the other kind */
 	size_t room;
 	float *samples; /* the note above 20 Hz */
@@ -34,6 +36,10 @@ struct ym_features_scratch {
 
 static int frame_count(const struct block *block) {
 	return block->on_count + block->off_count;
+}
+
+static size_t larger(size_t a, size_t b) {
+	return a > b ? a : b;
 }
 
 static enum ym_status check_block(const struct ym_feature_block *block, int number,
@@ -65,9 +71,9 @@ static enum ym_status check_block(const struct ym_feature_block *block, int numb
 
 static enum ym_status make_block(struct block *block,
                                  const struct ym_feature_block *from, double rate,
-                                 struct ym_error *error) {
-	enum ym_status status = ym_frames_new(&block->frames, from->size, YM_WINDOW_HANN,
-	                                      error);
+                                 enum ym_simd level, struct ym_error *error) {
+	enum ym_status status = ym_spectra_new(&block->spectra, from->size, YM_WINDOW_HANN,
+	                                       level, error);
 	block->kind = from->kind;
 	block->bands = from->bands;
 	block->on_count = from->on_count;
@@ -88,7 +94,7 @@ static enum ym_status make_block(struct block *block,
 
 enum ym_status ym_features_new(struct ym_features **result, double rate, double floor,
                                const struct ym_feature_block *blocks, int count,
-                               struct ym_error *error) {
+                               enum ym_simd level, struct ym_error *error) {
 	struct ym_features *features;
 	enum ym_status status = YM_OK;
 	if (!(rate >= 1000 && rate <= 1e6))
@@ -110,7 +116,7 @@ enum ym_status ym_features_new(struct ym_features **result, double rate, double 
 	features->floor = floor;
 	features->count = count;
 	for (int i = 0; i < count && status == YM_OK; i++)
-		status = make_block(&features->blocks[i], &blocks[i], rate, error);
+		status = make_block(&features->blocks[i], &blocks[i], rate, level, error);
 	if (status != YM_OK) {
 		ym_features_free(features);
 		return status;
@@ -124,7 +130,7 @@ void ym_features_free(struct ym_features *features) {
 		return;
 	for (int i = 0; i < features->count; i++) {
 		ym_free(features->blocks[i].times);
-		ym_frames_free(features->blocks[i].frames);
+		ym_spectra_free(features->blocks[i].spectra);
 		ym_bank_free(features->blocks[i].bank);
 	}
 	ym_free(features);
@@ -147,24 +153,25 @@ enum ym_status ym_features_scratch_new(struct ym_features_scratch **result,
                                        struct ym_error *error) {
 	struct ym_features_scratch *scratch = ym_alloc(1, sizeof *scratch);
 	enum ym_status status = YM_OK;
-	int size = 0;
-	size_t values = 0;
+	size_t work = 0, values = 0, most = 0;
 	if (scratch == NULL)
 		return ym_no_memory(error);
 	for (int i = 0; i < features->count && status == YM_OK; i++) {
 		const struct block *block = &features->blocks[i];
-		size_t block_values = (size_t)frame_count(block) * (size_t)block->bands;
-		size = block->frames->size > size ? block->frames->size : size;
-		values = block_values > values ? block_values : values;
+		size_t frames = (size_t)frame_count(block);
+		work = larger(work, ym_spectra_work(block->spectra, block->bands));
+		values = larger(values, frames * (size_t)block->bands);
+		most = larger(most, frames);
 		if (block->kind == YM_FEATURE_HARMONICS)
-			status = ym_bank_new(&scratch->harmonics[i], block->frames->size,
+			status = ym_bank_new(&scratch->harmonics[i], block->spectra->size,
 			                     block->bands, error);
 	}
-	scratch->work = ym_alloc(ym_fft_work(size), sizeof(float));
-	scratch->spectrum = ym_alloc(ym_power_room(size), sizeof(float));
-	scratch->row = ym_alloc(ym_lanes_padded(values), sizeof(float));
-	if (status == YM_OK &&
-	    (scratch->work == NULL || scratch->spectrum == NULL || scratch->row == NULL))
+	scratch->work = ym_alloc(work, sizeof(float));
+	scratch->rows = ym_alloc(values, sizeof(float));
+	scratch->sums = ym_alloc(most, sizeof(float));
+	scratch->centres = ym_alloc(most, sizeof *scratch->centres);
+	if (status == YM_OK && (scratch->work == NULL || scratch->rows == NULL ||
+	                        scratch->sums == NULL || scratch->centres == NULL))
 		status = ym_no_memory(error);
 	if (status != YM_OK) {
 		ym_features_scratch_free(scratch);
@@ -180,8 +187,9 @@ void ym_features_scratch_free(struct ym_features_scratch *scratch) {
 	for (int i = 0; i < YM_FEATURE_BLOCKS; i++)
 		ym_bank_free(scratch->harmonics[i]);
 	ym_free(scratch->work);
-	ym_free(scratch->spectrum);
-	ym_free(scratch->row);
+	ym_free(scratch->rows);
+	ym_free(scratch->sums);
+	ym_free(scratch->centres);
 	ym_free(scratch->samples);
 	ym_free(scratch);
 }
@@ -199,55 +207,115 @@ static size_t samples_needed(const struct ym_features *features, double held) {
 		const struct block *block = &features->blocks[i];
 		for (int frame = 0; frame < frame_count(block); frame++) {
 			ptrdiff_t end = block_centre(features, block, frame, held) +
-			                block->frames->size / 2;
+			                block->spectra->half;
 			most = end > most ? end : most;
 		}
 	}
 	return (size_t)most;
 }
 
-/* Writes a block's features; false when all of its frames are silent. */
+/* Where features go: one of the two. */
+struct out {
+	float *floats;
+	uint16_t *halves;
+};
+
+/* Writes a block's features from value `at` on; false when all of its frames are
+** silent. */
 static bool extract_block(const struct ym_features *features, const struct block *block,
                           const struct ym_bank *bank,
-                          struct ym_features_scratch *scratch, size_t count,
-                          double held, float *out) {
-	size_t values = (size_t)frame_count(block) * (size_t)block->bands, i = 0;
-	double decibels = -10 * log10(features->floor), loudest = 0;
-	for (int frame = 0; frame < frame_count(block); frame++) {
-		float *row = scratch->row + (size_t)frame * (size_t)block->bands;
-		double sum = 0;
-		ym_frames_power(block->frames, scratch->work, scratch->samples, count,
-		                block_centre(features, block, frame, held), bank->bins,
-		                scratch->spectrum);
-		ym_bank_apply(bank, scratch->spectrum, row);
-		for (int band = 0; band < block->bands; band++)
-			sum += (double)row[band];
-		loudest = fmax(loudest, sum);
-	}
-	if (!(loudest > (double)SILENCE)) {
-		for (i = 0; i < values; i++)
-			out[i] = 0;
-		return false;
-	}
-	ym_decibels(scratch->row, (float)(1 / loudest), (float)features->floor,
-	            scratch->row, values);
-	for (i = 0; i < values; i++)
-		out[i] = scratch->row[i] * (float)(1 / decibels) + 1;
-	return true;
+                          struct ym_features_scratch *scratch, const float *samples,
+                          size_t count, double held, const struct out *out, size_t at) {
+	const struct ym_spectra_kernel *kernel = block->spectra->kernel;
+	size_t frames = (size_t)frame_count(block);
+	size_t values = frames * (size_t)block->bands;
+	double depth = -10 * log10(features->floor);
+	struct ym_spectra_frames places = {.samples = samples,
+	                                   .length = count,
+	                                   .count = frames,
+	                                   .centres = scratch->centres};
+	float loudest = 0, *to = out->floats != NULL ? out->floats + at : scratch->rows;
+	bool heard;
+	for (int frame = 0; frame < frame_count(block); frame++)
+		scratch->centres[frame] = block_centre(features, block, frame, held);
+	ym_spectra_bands(block->spectra, &places, bank, scratch->work, scratch->rows,
+	                 (size_t)block->bands, scratch->sums);
+	for (size_t frame = 0; frame < frames; frame++)
+		loudest = fmaxf(loudest, scratch->sums[frame]);
+	heard = loudest > SILENCE;
+	if (heard)
+		kernel->logarithms(scratch->rows, 1 / loudest, (float)features->floor,
+		                   YM_OCTAVE / (float)depth, 1, to, values);
+	else
+		memset(to, 0, values * sizeof *to);
+	if (out->halves != NULL)
+		kernel->halves(scratch->rows, out->halves + at, values);
+	return heard;
 }
 
-enum ym_status ym_features_extract(const struct ym_features *features,
-                                   struct ym_features_scratch *scratch,
-                                   const float *samples, size_t count, double f0,
-                                   double held, float *out, struct ym_error *error) {
-	bool heard = false;
-	size_t needed;
+static enum ym_status check_note(const struct ym_features *features, double f0,
+                                 double held, struct ym_error *error) {
 	if (!(f0 >= 1 && f0 <= features->rate / 2))
 		return ym_fail(error, YM_ARGUMENT, "f0 is %g Hz, expected 1..%g", f0,
 		               features->rate / 2);
 	if (!(held >= 0 && held <= 3600))
 		return ym_fail(error, YM_ARGUMENT, "held is %g seconds, expected 0..3600",
 		               held);
+	return YM_OK;
+}
+
+/* From samples above 20 Hz. */
+static enum ym_status extract(const struct ym_features *features,
+                              struct ym_features_scratch *scratch, const float *samples,
+                              size_t count, double f0, double held, struct out out,
+                              struct ym_error *error) {
+	enum ym_status status = check_note(features, f0, held, error);
+	bool heard = false;
+	size_t at = 0;
+	if (status != YM_OK)
+		return status;
+	for (int i = 0; i < features->count; i++) {
+		const struct block *block = &features->blocks[i];
+		const struct ym_bank *bank = block->bank;
+		if (block->kind == YM_FEATURE_HARMONICS) {
+			ym_bank_harmonics(scratch->harmonics[i], features->rate, f0);
+			bank = scratch->harmonics[i];
+		}
+		heard |= extract_block(features, block, bank, scratch, samples, count, held,
+		                       &out, at);
+		at += (size_t)frame_count(block) * (size_t)block->bands;
+	}
+	if (!heard)
+		return ym_fail(error, YM_INPUT, "the sound is silent");
+	return YM_OK;
+}
+
+enum ym_status ym_features_extract_filtered(const struct ym_features *features,
+                                            struct ym_features_scratch *scratch,
+                                            const float *samples, size_t count,
+                                            double f0, double held, float *out,
+                                            struct ym_error *error) {
+	return extract(features, scratch, samples, count, f0, held, (struct out){out, NULL},
+	               error);
+}
+
+enum ym_status ym_features_extract_halves(const struct ym_features *features,
+                                          struct ym_features_scratch *scratch,
+                                          const float *samples, size_t count, double f0,
+                                          double held, uint16_t *out,
+                                          struct ym_error *error) {
+	return extract(features, scratch, samples, count, f0, held, (struct out){NULL, out},
+	               error);
+}
+
+enum ym_status ym_features_extract(const struct ym_features *features,
+                                   struct ym_features_scratch *scratch,
+                                   const float *samples, size_t count, double f0,
+                                   double held, float *out, struct ym_error *error) {
+	enum ym_status status = check_note(features, f0, held, error);
+	size_t needed;
+	if (status != YM_OK)
+		return status;
 	needed = samples_needed(features, held);
 	count = count < needed ? count : needed;
 	if (scratch->samples == NULL || count > scratch->room) {
@@ -260,17 +328,6 @@ enum ym_status ym_features_extract(const struct ym_features *features,
 	if (!ym_highpass(features->rate, samples, count, scratch->samples))
 		return ym_fail(error, YM_INPUT,
 		               "the samples hold values that are not numbers or far too large");
-	for (int i = 0; i < features->count; i++) {
-		const struct block *block = &features->blocks[i];
-		const struct ym_bank *bank = block->bank;
-		if (block->kind == YM_FEATURE_HARMONICS) {
-			ym_bank_harmonics(scratch->harmonics[i], features->rate, f0);
-			bank = scratch->harmonics[i];
-		}
-		heard |= extract_block(features, block, bank, scratch, count, held, out);
-		out += (size_t)frame_count(block) * (size_t)block->bands;
-	}
-	if (!heard)
-		return ym_fail(error, YM_INPUT, "the sound is silent");
-	return YM_OK;
+	return ym_features_extract_filtered(features, scratch, scratch->samples, count, f0,
+	                                    held, out, error);
 }

@@ -5,7 +5,7 @@
 #ifndef FEATURE_H
 #define FEATURE_H
 
-#include "ym.h"
+#include "simd.h"
 
 enum ym_feature_kind {
 	YM_FEATURE_MEL,       /* mel bands from 20 to 18,000 Hz */
@@ -34,10 +34,11 @@ struct ym_features_scratch;
 
 /* Plans blocks (1..16 of them, copied with their times) for samples at rate Hz.
 ** floor is the power, relative to the loudest frame, that becomes 0 (1e-6: -60 dB).
-** YM_ARGUMENT where a value lies outside the ranges above. */
+** level: the instructions to use, which this CPU has. YM_ARGUMENT where a value lies
+** outside the ranges above. */
 enum ym_status ym_features_new(struct ym_features **features, double rate, double floor,
                                const struct ym_feature_block *blocks, int count,
-                               struct ym_error *error);
+                               enum ym_simd level, struct ym_error *error);
 void ym_features_free(struct ym_features *features); /* NULL is allowed */
 
 /* Floats that one extraction writes. */
@@ -61,5 +62,19 @@ enum ym_status ym_features_extract(const struct ym_features *features,
                                    struct ym_features_scratch *scratch,
                                    const float *samples, size_t count, double f0,
                                    double held, float *out, struct ym_error *error);
+
+/* The same of samples that ym_highpass has been over already. */
+enum ym_status ym_features_extract_filtered(const struct ym_features *features,
+                                            struct ym_features_scratch *scratch,
+                                            const float *samples, size_t count,
+                                            double f0, double held, float *out,
+                                            struct ym_error *error);
+
+/* The same, rounded to binary16. */
+enum ym_status ym_features_extract_halves(const struct ym_features *features,
+                                          struct ym_features_scratch *scratch,
+                                          const float *samples, size_t count, double f0,
+                                          double held, uint16_t *out,
+                                          struct ym_error *error);
 
 #endif

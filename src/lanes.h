@@ -31,21 +31,4 @@ static inline float ym_lanes_sum(ym_lanes value) {
 	return (value[0] + value[1]) + (value[2] + value[3]);
 }
 
-static inline ym_lanes ym_lanes_absolute(ym_lanes value) {
-	return (ym_lanes)((ym_lane_bits)value & INT32_MAX);
-}
-
-/* log2 of positive normal numbers. x = 2^e m with m in [sqrt(1/2), sqrt(2)), and
-** log m = 2 atanh s, s = (m - 1) / (m + 1): four terms of its series leave 4e-8. */
-static inline ym_lanes ym_lanes_log2(ym_lanes x) {
-	const float unit = 2.88539008f;  /* 2 / ln 2 */
-	const int32_t root = 0x3F3504F3; /* the bits of sqrt(1/2) */
-	ym_lane_bits bits = (ym_lane_bits)x;
-	ym_lane_bits exponent = (bits - root) & (int32_t)~0x7FFFFF;
-	ym_lanes mantissa = (ym_lanes)(bits - exponent);
-	ym_lanes s = (mantissa - 1.0f) / (mantissa + 1.0f), q = s * s;
-	ym_lanes series = 1.0f + q * (1.0f / 3 + q * (1.0f / 5 + q * (1.0f / 7)));
-	return __builtin_convertvector(exponent >> 23, ym_lanes) + unit * s * series;
-}
-
 #endif

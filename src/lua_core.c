@@ -22,5 +22,6 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_pca(L);
 	ym_open_graph(L);
 	ym_open_store(L);
+	ym_open_dataset(L);
 	return 1;
 }

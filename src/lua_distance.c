@@ -64,7 +64,7 @@ static bool push_target(lua_State *L, int options, struct ym_error *error) {
 	samples = samples_at_rate(L, 1, target->rate, &count, error);
 	return samples != NULL &&
 	       ym_distance_target_new(&target->target, samples, count, source_rate,
-	                              error) == YM_OK &&
+	                              ym_state_simd(L), error) == YM_OK &&
 	       ym_distance_scratch_new(&target->scratch, error) == YM_OK;
 }
 

@@ -15,10 +15,27 @@ static int patch_check(lua_State *L) {
 	return 1;
 }
 
+/* Pushes a packed tensor of the canonical forms of the packed patches at 1. */
+static int canonical_packed(lua_State *L) {
+	const struct ym_tensor *packed = ym_check_packed(L, 1);
+	const uint8_t *from = packed->data;
+	uint8_t *to = ym_push_tensor(L, YM_U8, 2, packed->shape)->data;
+	struct ym_patch patch;
+	for (size_t at = 0; at < packed->shape[0] * YM_FIELDS; at += YM_FIELDS) {
+		ym_patch_unpack(&patch, from + at);
+		ym_patch_canonical(&patch);
+		ym_patch_pack(&patch, to + at);
+	}
+	return 1;
+}
+
 /* patch.canonical(patch) -> a new patch table: the one that stands for all patches
-** that give the same samples for a note from silence. Names are not kept. */
+** that give the same samples for a note from silence. Names are not kept. Of a packed
+** tensor of patches, a new one of theirs. */
 static int patch_canonical(lua_State *L) {
 	struct ym_patch patch;
+	if (lua_type(L, 1) == LUA_TUSERDATA)
+		return canonical_packed(L);
 	ym_check_patch(L, 1, &patch);
 	ym_patch_canonical(&patch);
 	ym_push_patch(L, &patch);

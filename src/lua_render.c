@@ -5,19 +5,25 @@
 
 #include "audio.h"
 
-#define TABLES "ym2612ml.voice_tables"
+#define TABLES "ym2612ml.tables"
 
-const struct ym_voice_tables *ym_state_voice_tables(lua_State *L) {
-	struct ym_voice_tables *tables;
-	if (lua_getfield(L, LUA_REGISTRYINDEX, TABLES) != LUA_TUSERDATA) {
+enum { ALIGNMENT = 64 }; /* of the tables; userdata are aligned to less */
+
+const struct ym_bundle_tables *ym_state_tables(lua_State *L) {
+	struct ym_bundle_tables *tables;
+	uintptr_t address;
+	bool made = lua_getfield(L, LUA_REGISTRYINDEX, TABLES) != LUA_TUSERDATA;
+	if (made) {
 		lua_pop(L, 1);
-		tables = lua_newuserdatauv(L, sizeof *tables, 0);
-		ym_voice_tables_fill(tables);
+		lua_newuserdatauv(L, ym_bundle_tables_size() + ALIGNMENT, 0);
 		lua_pushvalue(L, -1);
 		lua_setfield(L, LUA_REGISTRYINDEX, TABLES);
 	}
-	tables = lua_touserdata(L, -1);
+	address = (uintptr_t)lua_touserdata(L, -1);
 	lua_pop(L, 1);
+	tables = (void *)((address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+	if (made)
+		ym_bundle_tables_fill(tables);
 	return tables;
 }
 
@@ -109,7 +115,7 @@ static int render(lua_State *L) {
 		ym_patch_velocity(&patch, velocity);
 	count = note.held + note.release;
 	samples = ym_push_tensor(L, YM_I16, 1, &count)->data;
-	ym_voice_render(ym_state_voice_tables(L), &patch, &note, samples);
+	ym_voice_render(ym_bundle_voice_tables(ym_state_tables(L)), &patch, &note, samples);
 	if (!raw) {
 		float *scaled = ym_push_vector(L, count);
 		ym_voice_scale(note.stage, samples, count, scaled);

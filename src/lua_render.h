@@ -2,13 +2,13 @@
 #ifndef LUA_RENDER_H
 #define LUA_RENDER_H
 
+#include "bundle.h"
 #include "lua_ym.h"
-#include "voice.h"
 
 enum { YM_SECONDS_MAX = 600 }; /* the longest held and release */
 
-/* The renderer's tables, made at first use and kept by the state. */
-const struct ym_voice_tables *ym_state_voice_tables(lua_State *L);
+/* The renderers' tables, made at first use and kept by the state. */
+const struct ym_bundle_tables *ym_state_tables(lua_State *L);
 
 /* Option clock in Hz, 1e6..1e8, and times as frames of it. */
 double ym_option_clock(lua_State *L, int arg);

@@ -90,35 +90,23 @@ static int rng_order(lua_State *L) {
 ** as likely as its weight */
 static int rng_choose(lua_State *L) {
 	struct ym_rng *rng = check_rng(L);
-	lua_Integer count, chosen = 0;
-	double sum = 0, at;
+	size_t count;
+	double sum = 0, *weights;
 	luaL_checktype(L, 2, LUA_TTABLE);
-	count = (lua_Integer)lua_rawlen(L, 2);
-	for (lua_Integer which = 1; which <= count; which++) {
+	count = lua_rawlen(L, 2);
+	weights = lua_newuserdatauv(L, (count + 1) * sizeof *weights, 0);
+	for (size_t i = 0; i < count; i++) {
 		int number;
-		double weight;
-		lua_rawgeti(L, 2, which);
-		weight = lua_tonumberx(L, -1, &number);
-		luaL_argcheck(L, number && weight >= 0, 2,
+		lua_rawgeti(L, 2, (lua_Integer)i + 1);
+		weights[i] = lua_tonumberx(L, -1, &number);
+		luaL_argcheck(L, number && weights[i] >= 0, 2,
 		              "a weight is not a number of 0 or more");
-		sum += weight;
+		sum += weights[i];
 		lua_pop(L, 1);
 	}
 	luaL_argcheck(L, sum > 0 && sum <= 1e300, 2,
 	              "expected a finite sum of more than 0");
-	at = ym_rng_uniform(rng) * sum;
-	for (lua_Integer which = 1; which <= count; which++) {
-		double weight;
-		lua_rawgeti(L, 2, which);
-		weight = lua_tonumber(L, -1);
-		lua_pop(L, 1);
-		if (weight > 0) /* rounding may leave a little at the end: the last has it */
-			chosen = which;
-		if (at < weight)
-			break;
-		at -= weight;
-	}
-	lua_pushinteger(L, chosen);
+	lua_pushinteger(L, (lua_Integer)ym_rng_choose(rng, weights, count) + 1);
 	return 1;
 }
 

@@ -3,32 +3,27 @@
 
 #include "audio.h"
 #include "feature.h"
-#include "lanes.h"
 #include "lua_ym.h"
-#include "spectrum.h"
+#include "picture.h"
 
 #define FEATURES     "ym2612ml.features"
 #define DEFAULT_RATE 53267
 enum { LARGEST_FRAME = 65536, MOST_BANDS = 1024, LONGEST = 3600 /* seconds */ };
 
-enum scale { POWER, DECIBELS, MAGNITUDE };
 static const char *const scale_names[] = {"power", "db", "magnitude", NULL};
 
-/* A picture of a sound as the options ask for it. */
+/* A picture of clips as the options ask for it. */
 struct view {
-	const float *samples;
-	size_t count;
+	struct ym_clips clips;
+	int rank; /* of the samples: 1, a single clip, or 2 */
 	double rate;
 	int size;
 	enum ym_window window;
-	size_t hop;
-	const float *times; /* seconds, or NULL: every hop */
-	size_t frames;
-	enum scale scale;
-	float floor;
-	float *work, *power;
-	struct ym_frames *plan;
-	struct ym_bank *bank; /* NULL: all bins */
+	enum ym_simd level;
+	struct ym_pool *pool;
+	struct ym_picture picture;
+	struct ym_spectra *spectra;
+	struct ym_bank *bank;
 };
 
 /* Raises about an option of the table at arg unless good. */
@@ -67,91 +62,81 @@ static const float *option_times(lua_State *L, int arg, const char *key, double 
 	return times;
 }
 
+/* Reads the clips at 1: one of rank 1, or (clips, samples). */
+static void check_clips(lua_State *L, struct view *view) {
+	const struct ym_tensor *samples = ym_check_f32(L, 1, 0);
+	view->rank = samples->rank;
+	if (view->rank != 1 && view->rank != 2)
+		luaL_argerror(L, 1,
+		              lua_pushfstring(L, "rank is %d, expected 1 or 2", view->rank));
+	view->clips.samples = samples->data;
+	view->clips.count = view->rank == 2 ? samples->shape[0] : 1;
+	view->clips.length = samples->shape[view->rank - 1];
+}
+
+/* Frames at the option times, or at every hop. */
+static void check_frames(lua_State *L, struct view *view) {
+	struct ym_clips *clips = &view->clips;
+	ptrdiff_t *centres;
+	const float *times = option_times(L, 2, "times", -LONGEST, &clips->frames);
+	clips->hop = (size_t)ym_option_integer(L, 2, "hop", view->size / 4, 1, 1 << 24);
+	if (times == NULL) {
+		clips->frames = 1 + clips->length / clips->hop;
+		return;
+	}
+	check_option(L, 2, "hop", ym_push_option(L, 2, "hop") == LUA_TNIL,
+	             "allowed with 'times'");
+	centres = lua_newuserdatauv(L, (clips->frames + 1) * sizeof *centres, 0);
+	for (size_t k = 0; k < clips->frames; k++)
+		centres[k] = (ptrdiff_t)llround((double)times[k] * view->rate);
+	clips->centres = centres;
+}
+
 /* Reads samples at 1 and the options at 2 that all pictures share. Leaves values on the
 ** stack that keep memory alive. */
-static void check_view(lua_State *L, struct view *view, int size, enum scale scale) {
+static void check_view(lua_State *L, struct view *view, int size, enum ym_scale scale) {
 	*view = (struct view){0};
 	lua_settop(L, 2);
-	view->samples = ym_check_vector(L, 1, &view->count);
+	check_clips(L, view);
 	view->rate = ym_option_number(L, 2, "rate", DEFAULT_RATE, YM_AUDIO_LOWEST,
 	                              YM_AUDIO_HIGHEST);
 	view->size = option_size(L, 2, size);
 	view->window = (enum ym_window)ym_option_choice(L, 2, "window", YM_WINDOW_HANN,
 	                                                ym_window_names);
-	view->hop = (size_t)ym_option_integer(L, 2, "hop", view->size / 4, 1, 1 << 24);
-	view->scale = (enum scale)ym_option_choice(L, 2, "scale", (int)scale, scale_names);
-	view->floor = (float)ym_option_number(L, 2, "floor", 1e-10, 1e-30, 1);
-	view->times = option_times(L, 2, "times", -LONGEST, &view->frames);
-	if (view->times == NULL)
-		view->frames = 1 + view->count / view->hop;
-	else
-		check_option(L, 2, "hop", ym_push_option(L, 2, "hop") == LUA_TNIL,
-		             "allowed with 'times'");
+	view->level = ym_state_simd(L);
+	view->pool = ym_state_pool(L);
+	view->picture.scale = (enum ym_scale)ym_option_choice(L, 2, "scale", (int)scale,
+	                                                      scale_names);
+	view->picture.floor = (float)ym_option_number(L, 2, "floor", 1e-10, 1e-30, 1);
+	check_frames(L, view);
 }
 
-static void free_view(struct view *view) {
-	ym_frames_free(view->plan);
+/* Pushes the picture, width values of each frame. */
+static struct ym_tensor *push_picture(lua_State *L, const struct view *view,
+                                      size_t width) {
+	size_t shape[3] = {view->clips.count, view->clips.frames, width};
+	if (view->rank == 1)
+		return ym_push_unset_tensor(L, YM_F32, 2, shape + 1);
+	return ym_push_unset_tensor(L, YM_F32, 3, shape);
+}
+
+/* Draws into out, on top of the stack, or pushes the failure triple. The bank, made
+** already, is freed; status is that of making it. */
+static int push_view(lua_State *L, struct view *view, struct ym_tensor *out,
+                     enum ym_status status, struct ym_error *error) {
+	if (status == YM_OK)
+		status = ym_spectra_new(&view->spectra, view->size, view->window, view->level,
+		                        error);
+	view->picture.spectra = view->spectra;
+	view->picture.bank = view->bank;
+	if (status == YM_OK)
+		status = ym_picture_draw(&view->picture, &view->clips, view->pool, out->data,
+		                         error);
+	ym_spectra_free(view->spectra);
 	ym_bank_free(view->bank);
-}
-
-static void set_scale(const struct view *view, float *values, size_t count) {
-	if (view->scale == DECIBELS)
-		ym_decibels(values, 1, view->floor, values, count);
-	for (size_t i = 0; i < count && view->scale == MAGNITUDE; i++)
-		values[i] = sqrtf(values[i]);
-}
-
-/* Computes the picture into rows of out. row has room for a frame in whole lanes. */
-static enum ym_status draw(struct view *view, float *row, float *out, size_t width,
-                           int coefficients, struct ym_error *error) {
-	enum ym_status status = ym_audio_check(view->samples, view->count, error);
-	int bins = view->size / 2 + 1;
-	if (status == YM_OK)
-		status = ym_frames_new(&view->plan, view->size, view->window, error);
-	if (status != YM_OK)
-		return status;
-	for (size_t k = 0; k < view->frames; k++, out += width) {
-		double seconds = view->times != NULL ? (double)view->times[k] : 0;
-		ptrdiff_t centre = view->times != NULL
-		                       ? (ptrdiff_t)llround(seconds * view->rate)
-		                       : (ptrdiff_t)(k * view->hop);
-		size_t count = view->bank != NULL ? (size_t)view->bank->bands : (size_t)bins;
-		float *values = view->bank != NULL ? row : view->power;
-		ym_frames_power(view->plan, view->work, view->samples, view->count, centre,
-		                view->bank != NULL ? view->bank->bins : bins, view->power);
-		if (view->bank != NULL)
-			ym_bank_apply(view->bank, view->power, row);
-		set_scale(view, values, count);
-		if (coefficients > 0)
-			ym_cosine_transform(values, (int)count, out, coefficients);
-		else
-			for (size_t i = 0; i < count; i++)
-				out[i] = values[i];
-	}
-	return YM_OK;
-}
-
-/* Computes the picture into out, on top of the stack, or pushes the failure triple. The
-** bank, made already, is freed; status is that of making it. */
-static int push_view(lua_State *L, struct view *view, struct ym_tensor *out, float *row,
-                     int coefficients, enum ym_status status, struct ym_error *error) {
-	if (status == YM_OK)
-		status = draw(view, row, out->data, out->shape[1], coefficients, error);
-	free_view(view);
 	if (status != YM_OK)
 		return ym_push_failure(L, error);
 	return 1;
-}
-
-/* Pushes the memory the picture is computed in, and then the picture. Tensors, which
-** Lua frees whatever happens, are aligned as ym_alloc's memory is. */
-static struct ym_tensor *push_picture(lua_State *L, struct view *view, size_t bands,
-                                      size_t width, float **row) {
-	size_t shape[2] = {view->frames, width};
-	view->work = ym_push_vector(L, ym_fft_work(view->size));
-	view->power = ym_push_vector(L, ym_power_room(view->size));
-	*row = ym_push_vector(L, ym_lanes_padded(bands));
-	return ym_push_tensor(L, YM_F32, 2, shape);
 }
 
 /* spectrogram(samples, [{rate = 53267, size = 1024, hop = size / 4, times = {seconds},
@@ -160,26 +145,25 @@ static struct ym_tensor *push_picture(lua_State *L, struct view *view, size_t ba
 ** message, "input" when a sample is not a number. Frame k (from 0) is centred on sample
 ** k hop, k = 0 .. floor(count / hop), or on times[k + 1] seconds; what lies outside the
 ** samples is zero. A sine of amplitude 1 has power 1; "db" is 10 log10(power + floor).
-*/
+** Of samples (clips, samples) it is a tensor (clips, frames, size / 2 + 1), and likewise
+** in the functions below. */
 static int ym_lua_spectrogram(lua_State *L) {
 	static const char *const known[] = {"rate",   "size",  "hop",   "times",
 	                                    "window", "scale", "floor", NULL};
 	struct view view;
 	struct ym_error error;
 	struct ym_tensor *out;
-	float *row;
 	ym_check_options(L, 2, known);
-	check_view(L, &view, 1024, POWER);
-	out = push_picture(L, &view, 1, (size_t)view.size / 2 + 1, &row);
-	return push_view(L, &view, out, row, 0, YM_OK, &error);
+	check_view(L, &view, 1024, YM_SCALE_POWER);
+	out = push_picture(L, &view, (size_t)view.size / 2 + 1);
+	return push_view(L, &view, out, YM_OK, &error);
 }
 
 /* mel and mfcc, which is coefficients > 0 of the decibels of mel. */
-static int mel_picture(lua_State *L, enum scale scale, bool cosine) {
+static int mel_picture(lua_State *L, enum ym_scale scale, bool cosine) {
 	struct view view;
 	struct ym_error error;
 	struct ym_tensor *out;
-	float *row;
 	double low, high;
 	int bands, coefficients = 0;
 	enum ym_status status;
@@ -191,11 +175,11 @@ static int mel_picture(lua_State *L, enum scale scale, bool cosine) {
 	if (cosine)
 		coefficients = (int)ym_option_integer(L, 2, "coefficients",
 		                                      bands < 20 ? bands : 20, 1, bands);
-	out = push_picture(L, &view, (size_t)bands,
-	                   (size_t)(coefficients > 0 ? coefficients : bands), &row);
+	view.picture.coefficients = coefficients;
+	out = push_picture(L, &view, (size_t)(coefficients > 0 ? coefficients : bands));
 	status = ym_bank_mel(&view.bank, view.rate, view.size, bands, low, high, HUGE_VAL,
 	                     &error);
-	return push_view(L, &view, out, row, coefficients, status, &error);
+	return push_view(L, &view, out, status, &error);
 }
 
 /* mel(samples, [options of spectrogram, {bands = 64, low = 20, high = 18000}]) -> f32
@@ -207,7 +191,7 @@ static int ym_lua_mel(lua_State *L) {
 	                                    "window", "scale", "floor", "bands",
 	                                    "low",    "high",  NULL};
 	ym_check_options(L, 2, known);
-	return mel_picture(L, POWER, false);
+	return mel_picture(L, YM_SCALE_POWER, false);
 }
 
 /* mfcc(samples, [options of mel but scale, and {coefficients = 20}]) -> f32 tensor
@@ -218,7 +202,7 @@ static int ym_lua_mfcc(lua_State *L) {
 	                                    "window", "floor",        "bands", "low",
 	                                    "high",   "coefficients", NULL};
 	ym_check_options(L, 2, known);
-	return mel_picture(L, DECIBELS, true);
+	return mel_picture(L, YM_SCALE_DECIBELS, true);
 }
 
 /* harmonics(samples, {f0 = Hz, bands = 64, options of spectrogram}) -> f32 tensor
@@ -231,20 +215,19 @@ static int ym_lua_harmonics(lua_State *L) {
 	struct view view;
 	struct ym_error error;
 	struct ym_tensor *out;
-	float *row;
 	double f0;
 	int bands;
 	enum ym_status status;
 	ym_check_options(L, 2, known);
-	check_view(L, &view, 4096, POWER);
+	check_view(L, &view, 4096, YM_SCALE_POWER);
 	f0 = ym_option_number(L, 2, "f0", 0, 1, view.rate / 2);
 	check_option(L, 2, "f0", f0 > 0, "given (Hz)");
 	bands = (int)ym_option_integer(L, 2, "bands", 64, 1, MOST_BANDS);
-	out = push_picture(L, &view, (size_t)bands, (size_t)bands, &row);
+	out = push_picture(L, &view, (size_t)bands);
 	status = ym_bank_new(&view.bank, view.size, bands, &error);
 	if (status == YM_OK)
 		ym_bank_harmonics(view.bank, view.rate, f0);
-	return push_view(L, &view, out, row, 0, status, &error);
+	return push_view(L, &view, out, status, &error);
 }
 
 struct features {
@@ -353,8 +336,8 @@ static int features_new(lua_State *L) {
 	features = lua_newuserdatauv(L, sizeof *features, 0);
 	*features = (struct features){NULL, NULL};
 	luaL_setmetatable(L, FEATURES);
-	if (ym_features_new(&features->plan, rate, floor, blocks, (int)count, &error) !=
-	        YM_OK ||
+	if (ym_features_new(&features->plan, rate, floor, blocks, (int)count,
+	                    ym_state_simd(L), &error) != YM_OK ||
 	    ym_features_scratch_new(&features->scratch, features->plan, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	return 1;

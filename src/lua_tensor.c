@@ -10,8 +10,8 @@
 
 enum { ALIGNMENT = 64 };
 
-struct ym_tensor *ym_push_tensor(lua_State *L, enum ym_type type, int rank,
-                                 const size_t *shape) {
+struct ym_tensor *ym_push_unset_tensor(lua_State *L, enum ym_type type, int rank,
+                                       const size_t *shape) {
 	struct ym_tensor *tensor;
 	size_t count, bytes;
 	if (!ym_shape_count(rank, shape, &count))
@@ -20,9 +20,15 @@ struct ym_tensor *ym_push_tensor(lua_State *L, enum ym_type type, int rank,
 	tensor = lua_newuserdatauv(L, sizeof *tensor + ALIGNMENT + bytes, 1);
 	tensor->data = (void *)(((uintptr_t)(tensor + 1) + ALIGNMENT - 1) / ALIGNMENT *
 	                        ALIGNMENT);
-	memset(tensor->data, 0, bytes);
 	ym_tensor_shape(tensor, type, rank, shape);
 	luaL_setmetatable(L, YM_TENSOR);
+	return tensor;
+}
+
+struct ym_tensor *ym_push_tensor(lua_State *L, enum ym_type type, int rank,
+                                 const size_t *shape) {
+	struct ym_tensor *tensor = ym_push_unset_tensor(L, type, rank, shape);
+	memset(tensor->data, 0, ym_tensor_count(tensor) * ym_type_size(type));
 	return tensor;
 }
 

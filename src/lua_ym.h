@@ -31,6 +31,7 @@ void ym_open_distance(lua_State *L);
 void ym_open_rng(lua_State *L);
 void ym_open_graph(lua_State *L);
 void ym_open_store(lua_State *L);
+void ym_open_dataset(lua_State *L);
 void ym_open_batch(lua_State *L);
 
 /* The world returns: pushes nil, message, kind and returns 3. Out of memory and
@@ -63,6 +64,10 @@ void ym_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
 ** no memory. */
 struct ym_tensor *ym_push_tensor(lua_State *L, enum ym_type type, int rank,
                                  const size_t *shape);
+/* The same, with whatever the memory holds: for results that are large and written
+** whole. */
+struct ym_tensor *ym_push_unset_tensor(lua_State *L, enum ym_type type, int rank,
+                                       const size_t *shape);
 /* Pushes a rank-1 f32 tensor and returns its memory. */
 float *ym_push_vector(lua_State *L, size_t count);
 /* Pushes a tensor over foreign memory that the value at owner keeps alive. */

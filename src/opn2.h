@@ -18,6 +18,7 @@ enum ym_stage {
 	YM_STAGE_YM2612, /* 9-bit DAC with the ladder's step at every change of sign */
 	YM_STAGE_YM3438, /* 9-bit DAC */
 	YM_STAGE_CLEAN,  /* the 14-bit sum itself, as into an ideal DAC */
+	YM_STAGES
 };
 
 /* "ym2612", "ym3438", "clean", then NULL: indexed by enum ym_stage. */

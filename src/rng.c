@@ -54,6 +54,22 @@ uint64_t ym_rng_below(struct ym_rng *rng, uint64_t limit) {
 	return bits % limit;
 }
 
+size_t ym_rng_choose(struct ym_rng *rng, const double *weights, size_t count) {
+	double sum = 0, at;
+	size_t chosen = 0;
+	for (size_t i = 0; i < count; i++)
+		sum += weights[i];
+	at = ym_rng_uniform(rng) * sum;
+	for (size_t i = 0; i < count; i++) {
+		if (weights[i] > 0)
+			chosen = i; /* the last has what rounding leaves at the end */
+		if (at < weights[i])
+			break;
+		at -= weights[i];
+	}
+	return chosen;
+}
+
 void ym_rng_shuffle(struct ym_rng *rng, int32_t *items, size_t count) {
 	for (size_t last = count; last > 1; last--) {
 		size_t other = ym_rng_below(rng, last);

@@ -23,6 +23,10 @@ double ym_rng_normal(struct ym_rng *rng);  /* mean 0, standard deviation 1 */
 /* 0..limit-1, each equally likely; limit must not be 0. */
 uint64_t ym_rng_below(struct ym_rng *rng, uint64_t limit);
 
+/* 0..count-1, each as likely as its weight. Weights must be 0 or more, and their sum
+** finite and not 0. */
+size_t ym_rng_choose(struct ym_rng *rng, const double *weights, size_t count);
+
 /* Puts items in random order, every order equally likely. */
 void ym_rng_shuffle(struct ym_rng *rng, int32_t *items, size_t count);
 

@@ -130,9 +130,9 @@ static void set_band(struct ym_bank *bank, int band, double left, double centre,
 	double low = floor(left) + 1, high = ceil(right) - 1; /* the weights above zero */
 	int first = low < 1 ? 1 : low > last_bin ? last_bin + 1 : (int)low;
 	int last = high > last_bin ? last_bin : (int)high;
+	double up = 1 / (centre - left), down = 1 / (right - centre);
 	for (int bin = first; bin <= last; bin++) {
-		double rise = (bin - left) / (centre - left),
-			   fall = (right - bin) / (right - centre);
+		double rise = (bin - left) * up, fall = (right - bin) * down;
 		bank->weight[end++] = (float)(rise < fall ? rise : fall);
 	}
 	while ((end - offset) % YM_LANES != 0)
@@ -205,22 +205,23 @@ void ym_bank_apply(const struct ym_bank *bank, const float *power, float *out) {
 	}
 }
 
-void ym_decibels(const float *power, float scale, float floor, float *out,
-                 size_t count) {
-	const float decibels = 3.01029996f; /* 10 log10(2) */
-	for (size_t i = 0; i < count; i += YM_LANES)
-		ym_lanes_store(out + i,
-		               decibels *
-		                   ym_lanes_log2(ym_lanes_load(power + i) * scale + floor));
+void ym_cosine_table(float *table, int count, int coefficients) {
+	for (int k = 0; k < coefficients; k++)
+		for (int n = 0; n < count; n++)
+			*table++ = (float)(cos(YM_PI * k * (n + 0.5) / count) *
+			                   sqrt((k == 0 ? 1.0 : 2.0) / count));
 }
 
-void ym_cosine_transform(const float *values, int count, float *out, int coefficients) {
-	for (int k = 0; k < coefficients; k++) {
-		double sum = 0;
-		for (int n = 0; n < count; n++)
-			sum += (double)values[n] * cos(YM_PI * k * (n + 0.5) / count);
-		out[k] = (float)(sum * sqrt((k == 0 ? 1.0 : 2.0) / count));
-	}
+void ym_cosine_transform(const float *table, int count, int coefficients,
+                         const float *values, size_t rows, float *out) {
+	for (size_t row = 0; row < rows; row++, values += count)
+		for (int k = 0; k < coefficients; k++) {
+			const float *factor = table + (ptrdiff_t)k * count;
+			double sum = 0;
+			for (int n = 0; n < count; n++)
+				sum += (double)values[n] * (double)factor[n];
+			*out++ = (float)sum;
+		}
 }
 
 typedef double pair __attribute__((vector_size(16)));

@@ -74,15 +74,14 @@ void ym_bank_free(struct ym_bank *bank); /* NULL is allowed */
 /* out[b] = sum of weights times power over band b; power as ym_frames_power left it. */
 void ym_bank_apply(const struct ym_bank *bank, const float *power, float *out);
 
-/* out[i] = 10 log10(scale * power[i] + floor), within 1e-5 dB, over whole lanes: both
-** arrays are padded. scale * power + floor must be positive and normal. */
-void ym_decibels(const float *power, float scale, float floor, float *out,
-                 size_t count);
+/* The orthonormal DCT-II, of which MFCCs are the first coefficients: table[k][n] =
+** s(k) cos(pi k (n + 1/2) / count), with s(0) = sqrt(1 / count) and s(k) =
+** sqrt(2 / count), as an array (coefficients, count). */
+void ym_cosine_table(float *table, int count, int coefficients);
 
-/* The first coefficients of the orthonormal DCT-II of values, as MFCCs are made from
-** decibels of mel bands: out[k] = s(k) sum values[n] cos(pi k (n + 1/2) / count), with
-** s(0) = sqrt(1 / count) and s(k) = sqrt(2 / count). */
-void ym_cosine_transform(const float *values, int count, float *out, int coefficients);
+/* The coefficients of each of rows rows of count values. */
+void ym_cosine_transform(const float *table, int count, int coefficients,
+                         const float *values, size_t rows, float *out);
 
 /* Subtracts the first sample, then removes what is below 20 Hz (2nd-order Butterworth,
 ** forwards): a voice of the chip carries a constant offset. Values within 1e-12 of zero

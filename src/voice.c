@@ -252,9 +252,21 @@ static bool ended(const struct voice *voice, uint64_t frame) {
 	return true;
 }
 
+void ym_voice_slots(const struct ym_patch *patch, struct ym_slot slots[YM_OPERATORS]) {
+	struct ym_write writes[YM_PATCH_WRITES];
+	ym_patch_writes(patch, 0, writes);
+	for (int o = 0; o < YM_OPERATORS; o++) {
+		slots[o] = (struct ym_slot){.level = YM_LEVEL_MAX, .state = YM_RELEASE};
+		for (int i = 0; i < 7; i++) {
+			struct ym_write write = writes[1 + 7 * o + i];
+			ym_slot_write(&slots[o], write.reg >> 4, write.value);
+		}
+	}
+}
+
 static void set_up(struct voice *voice, const struct ym_voice_tables *tables,
                    const struct ym_patch *patch, const struct ym_note *note) {
-	struct ym_write writes[YM_PATCH_WRITES];
+	struct ym_slot slots[YM_OPERATORS];
 	memset(voice, 0, sizeof *voice);
 	voice->tables = tables;
 	voice->stage = note->stage;
@@ -266,35 +278,19 @@ static void set_up(struct voice *voice, const struct ym_voice_tables *tables,
 	voice->fms = patch->field[YM_FMS];
 	if (patch->field[YM_LFO] >= 0)
 		voice->lfo_period = ym_lfo_period[patch->field[YM_LFO]];
-	ym_patch_writes(patch, 0, writes);
+	ym_voice_slots(patch, slots);
 	for (int o = 0; o < YM_OPERATORS; o++) {
 		struct voice_slot *op = &voice->op[o];
-		int lag = o == 0; /* operator 1 sees its key a frame late */
-		for (int i = 0; i < 7; i++) {
-			struct ym_write write = writes[1 + 7 * o + i];
-			ym_slot_write(&op->slot, write.reg >> 4, write.value);
-		}
-		op->slot.level = YM_LEVEL_MAX;
-		op->slot.state = YM_RELEASE;
-		op->key_on = YM_KEY_FRAME + 1 + lag;
+		op->slot = slots[o];
+		op->key_on = ym_voice_key_on(o);
 		op->key_off = op->key_on + note->held;
 		op->next = op->key_on;
 	}
 }
 
-/* The output at rest, and the largest swing one channel makes from there. */
-static int stage_rest(enum ym_stage stage) {
-	return YM_CHANNELS * ym_stage_output(stage, 0, true);
-}
-
-static int stage_swing(enum ym_stage stage) {
-	int low = stage == YM_STAGE_CLEAN ? -8192 : -256;
-	return ym_stage_output(stage, 0, true) - ym_stage_output(stage, low, true);
-}
-
 /* Channel values to the chip's output, the five other channels idle. */
 static void output(enum ym_stage stage, size_t count, int16_t *out) {
-	int idle = stage_rest(stage) - ym_stage_output(stage, 0, true);
+	int idle = ym_stage_rest(stage) - ym_stage_output(stage, 0, true);
 	if (stage == YM_STAGE_YM2612)
 		for (size_t i = 0; i < count; i++)
 			out[i] = (int16_t)(3 * out[i] + (out[i] < 0 ? -9 : 12) + idle);
@@ -347,8 +343,8 @@ void ym_voice_render(const struct ym_voice_tables *tables, const struct ym_patch
 
 void ym_voice_scale(enum ym_stage stage, const int16_t *samples, size_t count,
                     float *out) {
-	const float scale = 1.0f / (float)stage_swing(stage);
-	const int rest = stage_rest(stage);
+	const float scale = 1.0f / (float)ym_stage_swing(stage);
+	const int rest = ym_stage_rest(stage);
 	for (size_t i = 0; i < count; i++)
 		out[i] = (float)(samples[i] - rest) * scale;
 }

@@ -36,8 +36,9 @@ enum {
 };
 
 struct ym_voice_tables {
-	uint16_t wave[1024];
-	int16_t amplitude[2 * YM_AMPLITUDES];
+	/* each with one more: some read 32 bits for 16 */
+	uint16_t wave[1024 + 1];
+	int16_t amplitude[2 * YM_AMPLITUDES + 1];
 };
 
 /* Makes the tables: the same in every process. */
@@ -47,6 +48,26 @@ void ym_voice_tables_fill(struct ym_voice_tables *tables);
 ** channels on one side, with both outputs on, as the chip's integers. */
 void ym_voice_render(const struct ym_voice_tables *tables, const struct ym_patch *patch,
                      const struct ym_note *note, int16_t *out);
+
+/* The slots of a patch's operators, in diagram order, once its registers are written
+** and no key was ever on. */
+void ym_voice_slots(const struct ym_patch *patch, struct ym_slot slots[YM_OPERATORS]);
+
+/* Frame in which an operator sees the key-on: operator 1 sees its key a frame late. */
+static inline uint64_t ym_voice_key_on(int o) {
+	return YM_KEY_FRAME + 1 + (o == 0);
+}
+
+/* The output at rest, all channels idle; and the largest swing that one channel makes
+** from there. */
+static inline int ym_stage_rest(enum ym_stage stage) {
+	return YM_CHANNELS * ym_stage_output(stage, 0, true);
+}
+
+static inline int ym_stage_swing(enum ym_stage stage) {
+	int low = stage == YM_STAGE_CLEAN ? -8192 : -256;
+	return ym_stage_output(stage, 0, true) - ym_stage_output(stage, low, true);
+}
 
 /* The chip's integers as floats: (sample - output at rest) / largest swing of one
 ** channel, so -1..1. */

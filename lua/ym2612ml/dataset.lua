@@ -1,366 +1,360 @@
--- Patches to learn from: real ones, draws from a prior fitted to their statistics, and
--- mutations and crossings of real ones; and the notes to play with them.
+-- Data sets of rendered notes, as large as the disk: random patches and notes, what is
+-- heard of them, in shards of which each has a random sequence of its own. So it does not
+-- matter where, in what order and with how many interruptions they are made.
+local bank = require "ym2612ml.bank"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
-local files = require "ym2612ml.files"
-local lfs = require "ym2612ml.filesystem"
+local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local priors = require "ym2612ml.prior"
+local samplers = require "ym2612ml.sampler"
+local shards = require "ym2612ml.shards"
+local steps = require "ym2612ml.steps"
+local store = require "ym2612ml.store"
 
-local M = {}
-
-local FIELDS = patches.fields()
-
-local function copy_operator(op)
-  local copy = {}
-  for name, value in pairs(op) do
-    copy[name] = value
-  end
-  return copy
-end
-
-local function copy_patch(patch)
-  local copy = { algorithm = patch.algorithm, feedback = patch.feedback }
-  for o = 1, 4 do
-    copy[o] = copy_operator(patch[o])
-  end
-  return copy
-end
-
-local function plain(patch)
-  local copy = copy_patch(patch)
-  for o = 1, 4 do
-    copy[o].am, copy[o].ssg = 0, 0
-  end
-  return copy
-end
-
---- The patch as the networks learn it: without LFO, AM and SSG-EG.
----@param patch ym2612ml.Patch
----@return ym2612ml.Patch  a new table
-function M.plain(patch)
-  local problem = patches.problem(patch)
-  if problem then
-    check.misuse(("bad argument #1 to 'plain' (%s)"):format(problem))
-  end
-  return plain(patch)
-end
-
--- One row of a table of patches; detune as the register holds it, 0..7.
-local function patch_of_row(row)
-  local patch = {}
-  for _, field in ipairs(FIELDS) do
-    local name = field.operator and ("op%d_%s"):format(field.operator, field.name) or field.name
-    local value = math.tointeger(tonumber(row[name]))
-    if not value and not field.optional then
-      return nil, ("column %s is %s, expected a whole number"):format(name, tostring(row[name]))
-    end
-    if field.name == "dt" and value >= 4 then
-      value = 4 - value
-    end
-    if field.operator then
-      patch[field.operator] = patch[field.operator] or {}
-      patch[field.operator][field.name] = value
-    else
-      patch[field.name] = value
-    end
-  end
-  local problem = patches.problem(patch)
-  if problem then
-    return nil, problem
-  end
-  patch.name = row.name
-  return patch
-end
-
--- Splits a CSV line; fields in double quotes may hold commas and doubled quotes.
-local function split_csv(line)
-  local fields, position = {}, 1
-  repeat
-    local quoted, after = line:match('^"(.-)"()%f[,\0]', position)
-    if quoted then
-      fields[#fields + 1] = quoted:gsub('""', '"')
-      position = after + 1
-    else
-      local comma = line:find(",", position, true) or #line + 1
-      fields[#fields + 1] = line:sub(position, comma - 1)
-      position = comma + 1
-    end
-  until position > #line + 1
-  return fields
-end
-
-local function read_table(path)
-  local bytes, message, kind = files.read(path)
-  if not bytes then
-    return nil, message, kind
-  end
-  local names, rows = nil, {}
-  for line in bytes:gmatch("[^\r\n]+") do
-    local fields = split_csv(line)
-    if not names then
-      names = fields
-    else
-      local row = {}
-      for i, name in ipairs(names) do
-        row[name] = fields[i]
-      end
-      local patch, reason = patch_of_row(row)
-      if not patch then
-        return nil, ("%s: row %d: %s"):format(path, #rows + 2, reason), "format"
-      end
-      rows[#rows + 1] = { patch = patch, split = row.split, family = row.family }
-    end
-  end
-  return rows
-end
-
-local READ = { csv = true } -- endings of files with patches
-for ending in pairs(patches.endings()) do
-  READ[ending] = true
-end
-
----@class ym2612ml.PatchRow
----@field patch? ym2612ml.Patch
----@field split? string  of a table that has this column: "train" or "valid"
----@field family? string  of a table that has this column
----@field message? string  why there is no patch
-
---- Reads real patches: a CSV table with a column for each field (`algorithm`,
---- `op1_mul`, ...; `dt` as the register's 0..7; optionally `split` = train or valid,
---- `family` and `name`), or a folder of patch files and such tables.
----@param path string
----@return ym2612ml.PatchRow[]? rows  a file of a folder that cannot be read has a row of
----  its own, with a message and no patch
----@return string? message
----@return string? kind
-function M.read_patches(path)
-  check.type(path, "string", 1, "read_patches")
-  if lfs.attributes(path, "mode") ~= "directory" then
-    return read_table(path)
-  end
-  local list, failures = files.expand({ path }, READ, "patches")
-  local failure = failures[path]
-  if failure then
-    return nil, failure.message, failure.kind
-  end
-  local rows = {}
-  for _, found in ipairs(list) do
-    if failures[found] then
-      rows[#rows + 1] = { message = failures[found].message }
-    elseif files.ending(found) == "csv" then
-      local inner, message = read_table(found)
-      table.move(inner or { { message = message } }, 1, inner and #inner or 1, #rows + 1, rows)
-    else
-      local patch, message = patches.read(found)
-      rows[#rows + 1] = { patch = patch, message = not patch and message or nil }
-    end
-  end
-  return rows
-end
-
--- Weights with a share of evenness: a value never seen can still be drawn.
-local function smoothed(histogram, share)
-  local weights, total = {}, 0
-  for _, count in ipairs(histogram) do
-    total = total + count
-  end
-  for i, count in ipairs(histogram) do
-    weights[i] = (1 - share) * count / math.max(total, 1) + share / #histogram
-  end
-  return weights
-end
-
----@class ym2612ml.Sampler
-local Sampler = {}
-Sampler.__index = Sampler
-Sampler.__name = "ym2612ml.Sampler"
-
-local EVEN = 0.25 -- share of an even choice of algorithms, so that none is rare
-local UNSEEN = 0.08 -- share of even choice in the other fields
-
-local KINDS = { "prior", "mutated", "crossed", "real" } -- of draws, in the order of mix
-
-local RULES = {
-  prior = { type = "table", needed = true },
-  patches = { type = "table", default = {} },
-  seed = { type = "integer", default = 1 },
-  mix = { type = "table", default = { prior = 0.3, mutated = 0.4, crossed = 0.2, real = 0.1 } },
+local M = {
+  plain = samplers.plain,
+  sampler = samplers.sampler,
+  random_note = samplers.random_note,
+  mix = samplers.default_mix,
+  read_patches = bank.read_patches,
+  open = shards.open,
+  read = shards.read,
 }
 
--- The shares of the kinds as a list, with nil for a mix that is none.
-local function shares_of(mix)
-  local shares, total, known = {}, 0, 0
-  for i, kind in ipairs(KINDS) do
-    local share = mix[kind] == nil and 0 or mix[kind]
-    if type(share) ~= "number" or not (share >= 0 and share < math.huge) then
-      return nil
+local fail, must = steps.fail, steps.must
+
+--- What a record holds unless told otherwise: 1,024 values, mel bands at two resolutions,
+--- the finer one in time around the onset and the key-off.
+M.recipe = {
+  {
+    kind = "mel", size = 2048, bands = 48,
+    on = { 0.01, 0.03, 0.055, 0.085, 0.13, 0.2, 0.3, 0.42, 0.56, 0.75, 0.96 },
+    off = { 0.03, 0.08, 0.15, 0.25, 0.4 },
+  },
+  { kind = "mel", size = 512, bands = 32, on = { 0, 0.004, 0.008, 0.013, 0.02, 0.03 }, off = { 0.005, 0.015 } },
+}
+
+local ROUND = 768 -- seconds of sound rendered in one step: 512 notes of 1.5 s
+local SMALLEST = 16 -- notes of a step, however long they are
+-- Draws in a row without a record after which a shard cannot be filled.
+local FRUITLESS = 16384
+local MOST_BYTES = 1 << 28 -- of the features of a shard, which are in memory as it is made
+
+local RULES = {
+  output = { type = "string", needed = true },
+  count = { type = "integer", least = 1, most = 1 << 40, needed = true },
+  validation = { type = "integer", least = 0, most = 1 << 40, default = 0 },
+  patches = { type = "string" },
+  prior = { type = "string" },
+  mix = { type = "table" },
+  aside = { type = "number", least = 0, most = 1, default = 0.1 },
+  notes = { type = "table", default = { 21, 108 } },
+  held = { type = "table", default = { 1, 1 } },
+  release = { type = "number", least = 0, most = 60, default = 0.5 },
+  chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
+  recipe = { type = "table", default = M.recipe },
+  seed = { type = "integer", default = 1 },
+  shard_records = { type = "integer", least = 1, most = 1 << 20, default = 8192 },
+  shard = { type = "table", default = { 1, 1 } },
+  split = { choices = { "train", "valid", "all" }, default = "all" },
+}
+
+-- What is wrong with a pair of numbers, the second not below the first, or nil. words:
+-- what they are called.
+local function pair_problem(name, pair, words, least, most, whole)
+  local good = #pair == 2
+  for i = 1, #pair do
+    local value = pair[i]
+    good = good and type(value) == "number" and value >= least and value <= most
+      and (not whole or math.tointeger(value) ~= nil)
+  end
+  if not good or pair[1] > pair[2] then
+    return ("option '%s': expected {%s} in %g..%g"):format(name, words, least, most)
+  end
+  return nil
+end
+
+-- The plan of the features; or nil and what is wrong with the recipe.
+local function plan_features(recipe)
+  local fine, features = pcall(core.features.new, recipe)
+  if not fine then
+    return nil, ("option 'recipe': %s"):format(features:match("%((.*)%)$") or features)
+  end
+  return features
+end
+
+local function check_settings(options)
+  local settings = check.options(options, RULES, 1, "steps")
+  local features, problem = plan_features(settings.recipe)
+  if settings.mix and not problem then
+    local shares
+    shares, problem = samplers.shares(settings.mix)
+    if shares and not settings.patches and shares[1] < shares[1] + shares[2] + shares[3] + shares[4] then
+      problem = "option 'mix': only draws from the prior are possible without option 'patches'"
     end
-    shares[i], total = share, total + share
-    known = known + (mix[kind] ~= nil and 1 or 0)
   end
-  for _ in pairs(mix) do
-    known = known - 1
+  problem = problem or pair_problem("notes", settings.notes, "lowest, highest", 0, 116, true)
+    or pair_problem("held", settings.held, "shortest, longest", 0.001, 60)
+    or pair_problem("shard", settings.shard, "i, n", 1, shards.most, true)
+  local most = math.max(settings.count, settings.validation)
+  if not problem and math.ceil(most / settings.shard_records) > shards.most then
+    problem = ("option 'shard_records' is %d, too few for %d records in %d shards"):format(
+      settings.shard_records, most, shards.most)
   end
-  return known == 0 and total > 0 and shares or nil
+  if not problem and settings.shard_records * features:count() * 2 > MOST_BYTES then
+    problem = ("option 'shard_records' is %d, and %d values each exceed %d MiB"):format(
+      settings.shard_records, features:count(), MOST_BYTES >> 20)
+  end
+  check.no_problem(problem, 1, "steps")
+  settings.mix = settings.patches and (settings.mix or samplers.default_mix) or nil
+  return settings, features
 end
 
--- The options with mix as a list of shares, or raises.
-local function check_sampler(options)
-  options = check.options(options, RULES, 1, "sampler")
-  local problem = priors.problem(options.prior)
-  if problem then
-    check.misuse(("bad argument #1 to 'sampler' (option 'prior': %s)"):format(problem))
-  end
-  patches.check_all(options.patches, 1, "sampler")
-  options.mix = shares_of(options.mix)
-  if not options.mix then
-    check.misuse(("bad argument #1 to 'sampler' (option 'mix': expected shares of 0 or more for %s)"):format(
-      table.concat(KINDS, ", ")))
-  end
-  return options
-end
-
---- A source of random patches.
----@param options table  prior: ym2612ml.Prior; patches: real ones, default none; seed:
----  default 1; mix: shares of draws from the prior, of mutated and of crossed real patches
----  and of real ones as they are, default {prior = 0.3, mutated = 0.4, crossed = 0.2, real
----  = 0.1}, without patches all are draws from the prior
----@return ym2612ml.Sampler
-function M.sampler(options)
-  options = check_sampler(options)
-  local prior = options.prior
-  local self = setmetatable({
-    rng = core.rng.new { seed = options.seed },
-    real = #options.patches > 0 and options.patches or nil,
-    mix = options.mix,
-    algorithm = smoothed(prior.algorithm, EVEN),
-    feedback = smoothed(prior.feedback, UNSEEN),
-    level = smoothed(prior.level, UNSEEN),
-    repeats = prior.repeats,
-    by_algorithm = {},
-  }, Sampler)
-  for _, role in ipairs { "carrier", "modulator" } do
-    self[role] = {}
-    for name, histogram in pairs(prior[role]) do
-      self[role][name] = smoothed(histogram, UNSEEN)
+-- The prior and the real patches of each split; `skipped` are messages about files that
+-- hold no patch.
+local function read_sources(settings)
+  local sources = { train = {}, valid = {}, skipped = {} }
+  if settings.patches then
+    local rows = must(bank.read_patches(settings.patches))
+    local aside = settings.validation > 0 and settings.aside or 0
+    sources.train, sources.valid = bank.parts(rows, aside, settings.seed)
+    for _, row in ipairs(rows) do
+      sources.skipped[#sources.skipped + 1] = row.message
     end
-  end
-  for _, patch in ipairs(options.patches) do
-    local list = self.by_algorithm[patch.algorithm] or {}
-    self.by_algorithm[patch.algorithm] = list
-    list[#list + 1] = patch
-  end
-  return self
-end
-
--- A value counted from 0, as likely as its weight.
-local function choose(sampler, weights)
-  return sampler.rng:choose(weights) - 1
-end
-
-local function draw_field(sampler, role, field)
-  return choose(sampler, sampler[role][field.name]) + field.minimum
-end
-
--- A draw from the prior alone.
-local function draw(sampler)
-  local rng = sampler.rng
-  local patch = { algorithm = choose(sampler, sampler.algorithm), feedback = choose(sampler, sampler.feedback) }
-  local level, last = choose(sampler, sampler.level), {}
-  for o = 1, 4 do
-    local role, op = priors.role(patch.algorithm, o), { am = 0, ssg = 0 }
-    for _, field in ipairs(priors.fields) do
-      if last[role] and rng:uniform() < sampler.repeats[field.name] then
-        op[field.name] = last[role][field.name]
-      else
-        op[field.name] = draw_field(sampler, role, field)
-        if field.name == "tl" and role == "carrier" then
-          op.tl = math.min(op.tl + level, 127)
-        end
+    for _, split in ipairs { "train", settings.validation > 0 and "valid" or "train" } do
+      if #sources[split] == 0 then
+        fail(("%s: holds no patch for the %s set"):format(settings.patches,
+          split == "train" and "training" or "validation"), "input")
       end
     end
-    patch[o], last[role] = op, op
   end
-  return patch
+  if settings.patches and not settings.prior then
+    sources.prior = priors.fit(sources.train)
+  else
+    sources.prior = must(priors.read(settings.prior or models.folder() .. "/" .. models.files.prior))
+  end
+  return sources
 end
 
--- A real patch of an algorithm drawn as for the prior, so that rare ones are met.
-local function pick(sampler)
-  local list = sampler.by_algorithm[choose(sampler, sampler.algorithm)] or sampler.real
-  return copy_patch(list[sampler.rng:integer(1, #list)])
+-- All that the records depend on.
+local function new_index(settings, sources, features)
+  local index = {
+    features = { values = features:count(), rate = settings.recipe.rate, floor = settings.recipe.floor, blocks = {} },
+    fields = {}, prior_sha256 = store.sha256(priors.encode(sources.prior)),
+    patches_sha256 = settings.patches
+      and store.sha256(patches.pack(sources.train):bytes() .. patches.pack(sources.valid):bytes()) or nil,
+  }
+  for i, block in ipairs(settings.recipe) do
+    index.features.blocks[i] = {}
+    for name, value in pairs(block) do
+      index.features.blocks[i][name] = type(value) == "userdata" and value:totable() or value
+    end
+  end
+  for i, field in ipairs(patches.fields()) do
+    index.fields[i] = {
+      name = field.name, operator = field.operator, minimum = field.minimum, maximum = field.maximum,
+    }
+  end
+  for _, name in ipairs { "count", "validation", "mix", "notes", "held", "release", "chip", "seed", "shard_records" } do
+    index[name] = settings[name]
+  end
+  return index
 end
 
--- Moves a field by a few steps, more seldom by many.
-local function nudge(rng, op, field)
-  local range = field.maximum - field.minimum
-  local step = math.tan(math.pi * (rng:uniform() - 0.5)) * range / 12 -- Cauchy
-  step = math.max(-range, math.min(range, step))
-  local moved = op[field.name] + math.floor(step + 0.5)
-  op[field.name] = math.max(field.minimum, math.min(field.maximum, moved))
+-- Where the random patches and notes of a shard come from; seen: those it has had.
+local function new_source(settings, sources, shard)
+  local stream = 4 * shard.number + (shard.split == "train" and 0 or 2)
+  return {
+    sampler = samplers.sampler {
+      prior = sources.prior, patches = sources[shard.split], mix = settings.mix, seed = settings.seed,
+      stream = stream,
+    },
+    rng = core.rng.new { seed = settings.seed, stream = stream + 1 },
+    seen = {},
+  }
 end
 
-local ENVELOPE = { "rs", "ar", "dr", "sr", "rr", "sl" }
+-- Draws patches and notes. Returns those that are new to the shard as a table of tensors,
+-- and how many they are.
+local function draw(settings, source, count)
+  local notes, helds, fresh = {}, {}, {}
+  local rng, seen, low, high = source.rng, source.seen, settings.held[1], settings.held[2]
+  for i = 1, count do
+    notes[i] = rng:integer(settings.notes[1], settings.notes[2])
+    helds[i] = low < high and low * (high / low) ^ rng:uniform() or low
+  end
+  local packed = source.sampler:draw(count)
+  local bytes = patches.canonical(packed):bytes()
+  local size = #bytes // count
+  for i = 1, count do
+    local key = bytes:sub((i - 1) * size + 1, i * size) .. string.pack("Bf", notes[i], helds[i])
+    if not seen[key] then
+      seen[key] = true
+      fresh[#fresh + 1] = i
+    end
+  end
+  return {
+    patches = packed:rows(fresh), notes = core.tensor.from(notes, "u8"):rows(fresh),
+    held = core.tensor.from(helds):rows(fresh),
+  }, #fresh
+end
 
-local function mutate(sampler, patch)
-  local rng = sampler.rng
-  for _ = 1, rng:integer(1, 14) do
-    local o, field = rng:integer(1, 4), priors.fields[rng:integer(1, #priors.fields)]
-    if rng:uniform() < 0.6 then
-      nudge(rng, patch[o], field)
+-- Draws and renders, and puts what is new and sounds into the arrays after `filled`
+-- records. Returns how many there are then.
+local function add_round(settings, features, source, arrays, dropped, filled, count)
+  local drawn, fresh = draw(settings, source, count)
+  dropped.duplicate = dropped.duplicate + count - fresh
+  if fresh == 0 then
+    return filled
+  end
+  local heard, audible = core.batch.features(drawn.patches, features, {
+    note = drawn.notes, held = drawn.held, release = settings.release, chip = settings.chip,
+  })
+  drawn.features = must(heard, audible)
+  local rows = {}
+  for i = 1, fresh do
+    if audible[i] == 1 then
+      rows[#rows + 1] = i
+    end
+  end
+  dropped.silent = dropped.silent + fresh - #rows
+  for name, array in pairs(arrays) do
+    array:slice(filled + 1, filled + #rows):copy(drawn[name]:rows(rows))
+  end
+  return filled + #rows
+end
+
+-- Makes a shard; reports how many of its records there are.
+local function make_shard(settings, sources, features, shard, report)
+  local source, dropped = new_source(settings, sources, shard), { silent = 0, duplicate = 0 }
+  local arrays = {
+    patches = core.tensor.new({ shard.records, shard.fields }, "u8"),
+    notes = core.tensor.new({ shard.records }, "u8"),
+    held = core.tensor.new({ shard.records }, "f32"),
+    features = core.tensor.new({ shard.records, shard.values }, "f16"),
+  }
+  local most = math.max(SMALLEST, math.floor(ROUND / (settings.held[2] + settings.release)))
+  local filled, fruitless = 0, 0
+  while filled < shard.records do
+    local count = math.min(most, shard.records - filled)
+    local now = add_round(settings, features, source, arrays, dropped, filled, count)
+    fruitless = now > filled and 0 or fruitless + count
+    filled = now
+    if fruitless >= FRUITLESS then
+      fail(("%s: has %d of %d records, and %d further draws gave no other that can be heard"):format(
+        shard.path, filled, shard.records, fruitless), "input")
+    end
+    if filled < shard.records then
+      report(filled)
+    end
+  end
+  return arrays, dropped
+end
+
+-- The shards that this run is to make.
+local function own_shards(settings, all)
+  local own, records = {}, 0
+  for i, shard in ipairs(all) do
+    local wanted = settings.split == "all" or settings.split == shard.split
+    if wanted and (i - settings.shard[1]) % settings.shard[2] == 0 then
+      own[#own + 1] = shard
+      records = records + shard.records
+    end
+  end
+  return own, records
+end
+
+local function count_missing(all)
+  local missing = 0
+  for _, shard in ipairs(all) do
+    missing = missing + (shards.made(shard) and 0 or 1)
+  end
+  return missing
+end
+
+-- Makes what is missing of this run's shards and checks the others.
+local function run(settings, features, begun, report)
+  local sources = read_sources(settings)
+  local part = ("%s_%d_of_%d"):format(settings.split, settings.shard[1], settings.shard[2])
+  local place = must(shards.begin(settings.output, new_index(settings, sources, features), part))
+  begun.place = place
+  local own, total = own_shards(settings, place.shards)
+  local sum = { silent = 0, duplicate = 0 }
+  local done, made, start = 0, 0, core.clock() -- start moves on while nothing is made
+  local function progress(stage, shard, filled)
+    local count = made + filled
+    local rate = count > 0 and count / (core.clock() - start) or nil
+    report {
+      stage = stage, shard = shard.name, done = done + filled, total = total, rate = rate,
+      eta = rate and (total - done - filled) / rate or nil,
+    }
+  end
+  for _, shard in ipairs(own) do
+    local before, there = core.clock(), shards.made(shard)
+    local arrays, dropped, kind
+    if there then
+      arrays, dropped, kind = shards.read(shard)
+      start = start + core.clock() - before
+      must(arrays, dropped, kind)
     else
-      patch[o][field.name] = draw_field(sampler, priors.role(patch.algorithm, o), field)
+      arrays, dropped = make_shard(settings, sources, features, shard, function(filled)
+        progress("records", shard, filled)
+      end)
+      must(shards.write(place, shard, arrays, dropped))
+      made = made + shard.records
     end
-  end
-  local kind = rng:uniform()
-  if kind < 0.15 then
-    patch.feedback = rng:integer(0, 7)
-  elseif kind < 0.25 then
-    local from, to = rng:integer(1, 4), rng:integer(1, 4)
-    for _, name in ipairs(ENVELOPE) do
-      patch[to][name] = patch[from][name]
+    done = done + shard.records
+    for reason, count in pairs(sum) do
+      sum[reason] = count + math.tointeger(dropped[reason])
     end
-  elseif kind < 0.35 then
-    local a, b = rng:integer(1, 4), rng:integer(1, 4)
-    patch[a], patch[b] = patch[b], patch[a]
-  elseif kind < 0.45 then
-    patch.algorithm = choose(sampler, sampler.algorithm)
+    progress(there and "check" or "records", shard, 0)
   end
-  return patch
+  begun.place = nil
+  shards.finish(place)
+  report {
+    stage = "done", done = total, total = total,
+    summary = {
+      shards = #own, records = total, dropped = sum, missing = count_missing(place.shards),
+      skipped = sources.skipped,
+    },
+  }
 end
 
--- Each operator from one of two patches, the rest from the first.
-local function cross(rng, patch, other)
-  for o = 1, 4 do
-    if rng:uniform() < 0.5 then
-      patch[o] = copy_operator(other[o])
+--- Makes a data set in a folder, a step a call: stop by not calling. Called again with the
+--- same settings it goes on where it stopped, even after it was killed, and ends with the
+--- same bytes in every file. How they lie there is told at the head of shards.lua.
+---
+--- A record is a random patch, a note, the seconds it is held, and features of its sound
+--- as the chip plays it at its own rate. Notes that do not sound are left out, and in a
+--- shard those of the same sound (canonical patch, note and held time): others are drawn
+--- in their place. The same seed gives the same bytes, whatever the number of threads.
+---@param options table  output: folder; count: records to learn from; validation: further
+---  ones to validate with, default 0; patches: table or folder of real patches (see
+---  read_patches), of which those that `split` or `family` sets aside serve validation
+---  alone; aside: share of families set aside where no `split` is named, default 0.1;
+---  prior: file of the prior, default that of the training patches or else the shipped
+---  one; mix: see sampler; notes: {lowest, highest} MIDI, default {21, 108}, held:
+---  {shortest, longest} seconds, default {1, 1}: all equally likely, of held times on a
+---  logarithmic scale; release: seconds, default 0.5; chip: output stage, default "ym2612";
+---  recipe: see ym.features.new, default dataset.recipe; seed: default 1; shard_records:
+---  default 8192; and of the shards, those to make in this run: shard: {i, n}, every n-th
+---  from the i-th on, default {1, 1}; split: "train", "valid" or "all", the default
+---@return fun(): table|false|nil, string?, string? next  steps {stage = "records", "check"
+---  (of a shard that was there) or "done", shard: its name, done, total, rate?: records a
+---  second, eta?: seconds, summary?: {records, shards, dropped = {silent, duplicate},
+---  missing: shards not made yet, skipped: messages about files without patch}}; nil at
+---  the end; or false, message, kind
+function M.steps(options)
+  local settings, features = check_settings(options)
+  local begun = {}
+  return steps.new(function(report)
+    run(settings, features, begun, report)
+  end, function()
+    if begun.place then
+      shards.finish(begun.place)
     end
-  end
-  return patch
-end
-
---- The next random patch, without LFO, AM and SSG-EG.
----@return ym2612ml.Patch
-function Sampler:next()
-  local kind = self.real and KINDS[self.rng:choose(self.mix)] or "prior"
-  if kind == "prior" then
-    return draw(self)
-  elseif kind == "mutated" then
-    return plain(mutate(self, pick(self)))
-  elseif kind == "crossed" then
-    return plain(cross(self.rng, pick(self), pick(self)))
-  end
-  return plain(pick(self))
-end
-
---- Notes for a data set: MIDI 30 to 84; half of them held 1 s, the others 0.1 to 2 s.
----@param rng ym2612ml.Rng
----@return integer note
----@return number held  seconds
-function M.random_note(rng)
-  check.type(rng, "userdata", 1, "random_note")
-  local held = rng:uniform() < 0.5 and 1 or 0.1 * 20 ^ rng:uniform()
-  return rng:integer(30, 84), held
+  end)
 end
 
 return M

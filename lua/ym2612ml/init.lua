@@ -17,6 +17,7 @@ M.patch = require "ym2612ml.patch"
 M.pca = require "ym2612ml.pca"
 M.prepare = estimate.prepare
 M.prior = require "ym2612ml.prior"
+M.recipes = require "ym2612ml.recipes"
 M.store = require "ym2612ml.store"
 M.train = require "ym2612ml.train"
 M.training = require "ym2612ml.training"

@@ -13,10 +13,13 @@ local patches = require "ym2612ml.patch"
 local pca = require "ym2612ml.pca"
 local priors = require "ym2612ml.prior"
 local registers = require "ym2612ml.networks.registers"
+local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
 local train = require "ym2612ml.train"
 
 local M = {}
+
+local fail, must = steps.fail, steps.must
 
 local CHUNK = 4096 -- patches rendered at once, and kept in one file
 local RENDERED = 256 -- of them in one call of the core
@@ -27,18 +30,6 @@ end
 
 local function exists(path)
   return lfs.attributes(path, "mode") == "file"
-end
-
--- A failure that ends the training, passed through the coroutine as a table.
-local function fail(message, kind)
-  error({ message = message, kind = kind }, 0)
-end
-
-local function must(value, message, kind)
-  if value == nil then
-    fail(message, kind)
-  end
-  return value
 end
 
 -- Every chunk has a seed of its own, so that it does not matter which were made
@@ -192,13 +183,13 @@ end
 local function fit_network(settings, name, net, data, aside, report)
   local path = join(settings.output, name)
   local dump = join(settings.work, name .. ".dump")
-  local steps = must(train.steps(net, data, {
+  local next_step = must(train.steps(net, data, {
     epochs = settings.epochs, batch = settings.batch, optimizer = "adamw", rate = settings.rate,
     schedule = "one_cycle", weight_decay = settings.decay, clip = 1, seed = settings.seed,
     validation = #aside.x > 0 and aside or nil, resume = files.read(dump),
   }))
   local loss
-  for step, message, kind in steps do
+  for step, message, kind in next_step do
     if not step then
       fail(message, kind)
     end
@@ -356,23 +347,9 @@ function M.steps(options)
   local settings = check.options(options, RULES, 1, "steps")
   settings.pca_records = settings.pca_records or math.max(400, math.min(40000, settings.records))
   settings.validation_records = settings.validation_records or math.max(8, math.min(4000, settings.records))
-  local ended = false
-  local thread = coroutine.create(function()
-    run(settings, coroutine.yield)
+  return steps.new(function(report)
+    run(settings, report)
   end)
-  return function()
-    if ended then
-      return nil
-    end
-    local fine, step = coroutine.resume(thread)
-    ended = coroutine.status(thread) == "dead"
-    if fine then
-      return step
-    elseif type(step) == "table" then
-      return false, step.message, step.kind
-    end
-    error(step, 0)
-  end
 end
 
 return M

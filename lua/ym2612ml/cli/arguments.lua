@@ -83,6 +83,15 @@ function M.add(command, name, argname, convert, help, default)
   end)
 end
 
+--- Adds the option that tells the output stage.
+---@param command table argparse command
+---@param default string? as a user would write it
+function M.add_chip(command, default)
+  command:option("--chip", "Output stage: ym2612 (as in the first consoles, with its steps "
+    .. "near silence), ym3438 (later consoles) or clean (without a converter).")
+    :choices({ "ym2612", "ym3438", "clean" }):default(default)
+end
+
 --- Adds the options that say how a note is played: note, held, release, chip.
 ---@param command table argparse command
 ---@param defaults table<string, string> by option, as a user would write them
@@ -95,9 +104,7 @@ function M.add_playing(command, defaults, otherwise)
     "Seconds the key is held down." .. otherwise, defaults.held)
   M.add(command, "--release", "SECONDS", M.number(0, 60, "a time in seconds"),
     "Seconds that sound on after the key is let go." .. otherwise, defaults.release)
-  command:option("--chip", "Output stage: ym2612 (as in the first consoles, with its steps "
-    .. "near silence), ym3438 (later consoles) or clean (without a converter).")
-    :choices({ "ym2612", "ym3438", "clean" }):default(defaults.chip)
+  M.add_chip(command, defaults.chip)
 end
 
 return M

@@ -6,7 +6,7 @@ local reports = require "ym2612ml.cli.report"
 
 local M = {}
 
-local SUBCOMMANDS = { "match", "render", "table", "info", "train", "verify" }
+local SUBCOMMANDS = { "match", "render", "table", "info", "dataset", "train", "verify" }
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended
 local USAGE = 2

@@ -1,0 +1,361 @@
+-- How a data set lies on the disk: a folder with an index and a folder for each shard,
+-- whose arrays are NumPy's.
+--
+--   index.json         what was asked for, and what is needed to read the rest
+--   train_00001/       a shard of the training set; valid_00001/, ... to validate with
+--     patches.npy      u1 (records, 49): each field's value less its minimum, in the order
+--                      of `fields` in the index
+--     notes.npy        u1 (records): MIDI
+--     held.npy         f4 (records): seconds from key-on to key-off
+--     features.npy     f2 (records, values): see `features` in the index
+--     shard.json       how many records, what was left out, CRC-32 of each array's elements
+--                      and SHA-256 of the index
+--
+-- The index does not grow with the shards, and a shard depends on nothing but the index:
+-- folders that several machines made from one index may simply be put together. A shard
+-- is made in a working folder and then renamed, so that it is there whole or not at all.
+local cjson = require "cjson"
+local check = require "ym2612ml.check"
+local core = require "ym2612ml.core"
+local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
+local lfs = require "ym2612ml.filesystem"
+local store = require "ym2612ml.store"
+
+local M = {}
+
+local FORMAT, VERSION = "data set of ym2612ml", 1
+local ARRAYS = { "patches", "notes", "held", "features" }
+local TYPES = { patches = "u8", notes = "u8", held = "f32", features = "f16" }
+
+--- The most shards of a split: names have five digits.
+M.most = 99999
+
+local function join(folder, name)
+  return folder .. "/" .. name
+end
+
+-- The table a JSON file holds, and its bytes; or nil, message, kind.
+local function read_json(path)
+  local bytes, message, kind = files.read(path)
+  if not bytes then
+    return nil, message, kind
+  end
+  local fine, value = pcall(cjson.decode, bytes)
+  if not fine or type(value) ~= "table" then
+    return nil, path .. ": is damaged (it is not JSON)", "format"
+  end
+  return value, bytes
+end
+
+local function is_count(value)
+  return type(value) == "number" and value >= 0 and math.tointeger(value) ~= nil
+end
+
+-- What is wrong with an index that was read, or nil.
+local function index_problem(index)
+  if index.format ~= FORMAT then
+    return "is no index of a data set"
+  elseif index.version ~= VERSION then
+    return ("is of another version than %d"):format(VERSION)
+  elseif not (is_count(index.count) and is_count(index.validation) and is_count(index.shard_records))
+    or math.max(index.count, index.validation) > M.most * index.shard_records then
+    return "is damaged (it does not say how many records there are)"
+  elseif type(index.features) ~= "table" or not is_count(index.features.values)
+    or type(index.features.blocks) ~= "table" or type(index.fields) ~= "table" then
+    return "is damaged (it does not say what a record holds)"
+  end
+  return nil
+end
+
+---@class ym2612ml.Shard
+---@field name string  of its folder, such as train_00001
+---@field split "train"|"valid"
+---@field number integer  from 1 in its split
+---@field records integer
+---@field path string
+---@field fields integer  values of a patch
+---@field values integer  features of a record
+---@field settings string  SHA-256 of the index
+
+-- The shards that an index asks for, made or not.
+local function plan(folder, index, digest)
+  local list = {}
+  for _, split in ipairs { "train", "valid" } do
+    local left = math.tointeger(split == "train" and index.count or index.validation)
+    for number = 1, math.ceil(left / index.shard_records) do
+      local name = ("%s_%05d"):format(split, number)
+      list[#list + 1] = {
+        name = name, split = split, number = number, path = join(folder, name), settings = digest,
+        records = math.tointeger(math.min(index.shard_records, left)),
+        fields = #index.fields, values = math.tointeger(index.features.values),
+      }
+      left = left - list[#list].records
+    end
+  end
+  return list
+end
+
+-- Removes a folder and what is in it; links are not followed.
+local function remove_tree(path)
+  for name in lfs.dir(path) do
+    local inner = join(path, name)
+    if lfs.symlinkattributes(inner, "mode") == "directory" then
+      if name ~= "." and name ~= ".." then
+        remove_tree(inner)
+      end
+    else
+      os.remove(inner)
+    end
+  end
+  os.remove(path)
+end
+
+local function make_folder(path)
+  local made, message = lfs.mkdir(path)
+  if not made and lfs.attributes(path, "mode") ~= "directory" then
+    return nil, ("%s: cannot be made: %s"):format(path, message), "io"
+  end
+  return true
+end
+
+-- The first setting that differs between two indexes, in words.
+local function difference(before, now)
+  local keys = {}
+  for _, index in ipairs { before, now } do
+    for key in pairs(index) do
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local old = before[key] ~= nil and json.encode(before[key]) or "nothing"
+    local new = now[key] ~= nil and json.encode(now[key]) or "nothing"
+    if old ~= new then
+      return #old + #new > 40 and key .. " differs" or ("%s is %s there and %s now"):format(key, old, new)
+    end
+  end
+  return "they are written otherwise"
+end
+
+-- Whether the folder has this index; or nil, message, kind when it has another.
+local function check_index(path, index, text)
+  if not lfs.symlinkattributes(path, "mode") then
+    return false
+  end
+  local before, bytes, kind = read_json(path)
+  if not before then
+    return nil, kind == "format" and bytes .. "; remove it to have it written again" or bytes, kind
+  elseif bytes ~= text then
+    return nil, ("%s: this data set was begun with other settings (%s); choose another folder"):format(
+      path, difference(before, index)), "input"
+  end
+  return true
+end
+
+---@class ym2612ml.DatasetPlace  a data set being made
+---@field shards ym2612ml.Shard[]
+---@field work string  working folder
+---@field lock file*
+
+--- Begins to make a data set, or to go on with it: makes the folder and its index, or
+--- checks that the index is this one, and removes what an interrupted run left.
+---@param folder string
+---@param index table  the settings; format and version are added
+---@param part string  of the shards, made by one run at a time: names the working folder
+---@return ym2612ml.DatasetPlace? place
+---@return string? message
+---@return string? kind  "io", "format" or "input" (other settings)
+function M.begin(folder, index, part)
+  index.format, index.version = FORMAT, VERSION
+  local text, path = json.document(index), join(folder, "index.json")
+  local there, message, kind = check_index(path, index, text)
+  if there == nil then
+    return nil, message, kind
+  end
+  local place = { work = join(folder, ".work_" .. part), shards = plan(folder, index, store.sha256(text)) }
+  for _, needed in ipairs { folder, place.work } do
+    local made, reason, failure = make_folder(needed)
+    if not made then
+      return nil, reason, failure
+    end
+  end
+  place.lock, message = io.open(join(place.work, "lock"), "w")
+  if not place.lock then
+    return nil, message, "io"
+  end
+  if not lfs.lock(place.lock, "w") then -- the system lets go of it however a run ends
+    place.lock:close()
+    return nil, folder .. ": another run is making this part of the data set", "io"
+  end
+  for name in lfs.dir(place.work) do
+    local left = join(place.work, name)
+    if name ~= "." and name ~= ".." and name ~= "lock" then
+      if lfs.symlinkattributes(left, "mode") == "directory" then
+        remove_tree(left)
+      else
+        os.remove(left)
+      end
+    end
+  end
+  if not there then
+    local draft = join(place.work, "index.json")
+    local written
+    written, message, kind = files.write(draft, text)
+    if written then
+      written, message = os.rename(draft, path)
+      kind = "io"
+    end
+    if not written then
+      M.finish(place)
+      return nil, message, kind
+    end
+  end
+  return place
+end
+
+--- Ends the making, done or failed: removes the working folder.
+---@param place ym2612ml.DatasetPlace
+function M.finish(place)
+  place.lock:close()
+  remove_tree(place.work)
+end
+
+-- CRC-32 of the object without its own.
+local function self_checksum(info)
+  local copy = {}
+  for key, value in pairs(info) do
+    copy[key] = key ~= "crc32" and value or nil
+  end
+  return ("%08x"):format(core.crc32(json.encode(copy)))
+end
+
+--- Writes a shard, which appears whole or not at all.
+---@param place ym2612ml.DatasetPlace
+---@param shard ym2612ml.Shard
+---@param arrays table<string, ym2612ml.Tensor>  patches, notes, held and features
+---@param dropped table<string, integer>  what was left out
+---@return true? done
+---@return string? message
+---@return string? kind  "io"
+function M.write(place, shard, arrays, dropped)
+  local draft, sums = join(place.work, shard.name), {}
+  local done, message, kind = make_folder(draft)
+  for _, name in ipairs(ARRAYS) do
+    if done then
+      sums[name] = core.store.checksum("", { arrays[name] })
+      done, message, kind = store.write_npy(join(draft, name .. ".npy"), arrays[name])
+    end
+  end
+  if not done then
+    return nil, message, kind
+  end
+  local info = { records = shard.records, dropped = dropped, arrays = sums, settings = shard.settings }
+  info.crc32 = self_checksum(info)
+  done, message, kind = files.write(join(draft, "shard.json"), json.document(info))
+  if not done then
+    return nil, message, kind
+  end
+  done, message = os.rename(draft, shard.path)
+  if not done then
+    return nil, message, "io"
+  end
+  return true
+end
+
+-- The info of a shard; or nil, message, kind.
+local function read_info(shard)
+  local path = join(shard.path, "shard.json")
+  local info, message, kind = read_json(path)
+  if not info then
+    return nil, message, kind
+  elseif info.crc32 ~= self_checksum(info) then
+    return nil, path .. ": is damaged (its checksum is wrong)", "format"
+  elseif info.settings ~= shard.settings or info.records ~= shard.records then
+    return nil, path .. ": belongs to a data set with other settings", "format"
+  end
+  return info
+end
+
+-- One array of a shard; or nil, message, kind.
+local function read_array(shard, info, name)
+  local path = join(shard.path, name .. ".npy")
+  local array, message, kind = store.read_npy(path)
+  if not array then
+    return nil, message, kind
+  end
+  local shape, width = array:shape(), name == "patches" and shard.fields or name == "features" and shard.values
+  if array:type() ~= TYPES[name] or shape[1] ~= shard.records or (shape[2] or false) ~= width or shape[3] then
+    return nil, path .. ": is damaged (its shape or type is wrong)", "format"
+  elseif core.store.checksum("", { array }) ~= info.arrays[name] then
+    return nil, path .. ": is damaged (its checksum is wrong)", "format"
+  end
+  return array
+end
+
+--- Reads a shard into memory and checks it.
+---@param shard ym2612ml.Shard  from open
+---@return {patches: ym2612ml.Tensor, notes: ym2612ml.Tensor, held: ym2612ml.Tensor, features: ym2612ml.Tensor}? arrays
+---  u8 (records, 49), u8 (records), f32 (records), f16 (records, values)
+---@return table<string, integer>|string? dropped  how many draws were left out: `silent`
+---  and `duplicate`; or a message that names the file
+---@return string? kind  "io" or "format"
+function M.read(shard)
+  check.type(shard, "table", 1, "read")
+  check.type(shard.path, "string", 1, "read")
+  local info, message, kind = read_info(shard)
+  local arrays = {}
+  for _, name in ipairs(ARRAYS) do
+    if info then
+      arrays[name], message, kind = read_array(shard, info, name)
+      info = arrays[name] and info
+    end
+  end
+  if not info then
+    return nil, ("%s; remove the folder %s to have it made again"):format(message, shard.path), kind
+  end
+  return arrays, info.dropped
+end
+
+--- Whether a shard has been made.
+---@param shard ym2612ml.Shard
+---@return boolean
+function M.made(shard)
+  return lfs.symlinkattributes(shard.path, "mode") ~= nil
+end
+
+---@class ym2612ml.Dataset
+---@field index table  index.json, decoded
+---@field recipe table  for ym.features.new: what the features are
+---@field shards ym2612ml.Shard[]  those that are there
+---@field missing ym2612ml.Shard[]  those not made yet
+
+--- Opens a data set, complete or not.
+---@param folder string
+---@return ym2612ml.Dataset? dataset
+---@return string? message
+---@return string? kind  "io" or "format"
+function M.open(folder)
+  check.type(folder, "string", 1, "open")
+  local path = join(folder, "index.json")
+  local index, bytes, kind = read_json(path)
+  if not index then
+    return nil, bytes, kind
+  end
+  local problem = index_problem(index)
+  if problem then
+    return nil, ("%s: %s"):format(path, problem), "format"
+  end
+  local opened = { index = index, recipe = {}, shards = {}, missing = {} }
+  for i, block in ipairs(index.features.blocks) do
+    opened.recipe[i] = block
+  end
+  opened.recipe.rate, opened.recipe.floor = index.features.rate, index.features.floor
+  for _, shard in ipairs(plan(folder, index, store.sha256(bytes))) do
+    local list = M.made(shard) and opened.shards or opened.missing
+    list[#list + 1] = shard
+  end
+  return opened
+end
+
+return M

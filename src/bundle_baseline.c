@@ -1,0 +1,2 @@
+#define KERNEL ym_bundle_baseline
+#include "bundle_kernel.h"
