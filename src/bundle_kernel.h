@@ -169,7 +169,9 @@ static inline uint32_t lanes_of(values mask) {
 
 #endif
 
-static inline values gather(const void *table, values index) {
+/* 16 bits at each index, as if unsigned. */
+static inline __attribute__((always_inline)) values gather(const void *table,
+                                                           values index) {
 	values found;
 	for (int lane = 0; lane < LANES; lane++)
 		found[lane] = ((const int16_t *)table)[(uint16_t)index[lane]];
@@ -179,6 +181,82 @@ static inline values gather(const void *table, values index) {
 static inline values look_up_rate(const int16_t table[YM_RATES], values rate) {
 	return gather(table, rate);
 }
+
+#if defined(__AVX2__)
+
+/* Tables of 16 or twice 16 values, byte by byte. */
+struct wave {
+	__m256i mantissa_low[2], mantissa_high[2], slope[2], power_low, power_high;
+};
+
+/* The low or the high bytes of 16 values, for both halves of a register. */
+static inline __m256i bytes_of(const uint16_t words[16], int shift) {
+	_Alignas(16) uint8_t bytes[16];
+	for (int i = 0; i < 16; i++)
+		bytes[i] = (uint8_t)(words[i] >> shift);
+	return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)bytes));
+}
+
+static inline struct wave load_wave(const struct ym_bundle_tables *tables) {
+	uint16_t power[16];
+	struct wave wave;
+	for (int half = 0; half < 2; half++) {
+		wave.mantissa_low[half] = bytes_of(tables->mantissa + 16 * half, 0);
+		wave.mantissa_high[half] = bytes_of(tables->mantissa + 16 * half, 8);
+		wave.slope[half] = bytes_of(tables->slope + 16 * half, 0);
+	}
+	for (int i = 0; i < 16; i++)
+		power[i] = (uint16_t)(1 << (15 - i));
+	wave.power_low = bytes_of(power, 0);
+	wave.power_high = bytes_of(power, 8);
+	return wave;
+}
+
+/* A value of 16 by each index: low is the index with its upper byte's top bit set, high
+** the index in the upper byte with the lower byte's top bit set. */
+static inline __m256i pick(__m256i table_low, __m256i table_high, __m256i low,
+                           __m256i high) {
+	return _mm256_or_si256(_mm256_shuffle_epi8(table_low, low),
+	                       _mm256_shuffle_epi8(table_high, high));
+}
+
+/* Amplitudes by attenuation, 256 to a factor of 2: 8 mantissas times 2^(15 - shift),
+** over 2^16. */
+static inline __attribute__((always_inline)) __m256i
+amplitude_of(const struct wave *wave, __m256i attenuation) {
+	const __m256i no_high = _mm256_set1_epi16((int16_t)0x8000);
+	const __m256i no_low = _mm256_set1_epi16(0x80);
+	__m256i place = _mm256_and_si256(attenuation, _mm256_set1_epi16(7));
+	__m256i upper = _mm256_srai_epi16(_mm256_slli_epi16(attenuation, 8), 15);
+	__m256i segment = _mm256_and_si256(_mm256_srli_epi16(attenuation, 3),
+	                                   _mm256_set1_epi16(15));
+	__m256i low = _mm256_or_si256(segment, no_high);
+	__m256i high = _mm256_or_si256(_mm256_slli_epi16(segment, 8), no_low);
+	__m256i start = _mm256_blendv_epi8(
+		pick(wave->mantissa_low[0], wave->mantissa_high[0], low, high),
+		pick(wave->mantissa_low[1], wave->mantissa_high[1], low, high), upper);
+	__m256i slope = _mm256_blendv_epi8(_mm256_shuffle_epi8(wave->slope[0], low),
+	                                   _mm256_shuffle_epi8(wave->slope[1], low), upper);
+	__m256i line = _mm256_sub_epi16(start, _mm256_mullo_epi16(slope, place));
+	__m256i mantissa = _mm256_and_si256(_mm256_srli_epi16(line, 2),
+	                                    _mm256_set1_epi16(~7));
+	__m256i bounded = _mm256_min_epi16(attenuation, _mm256_set1_epi16(0xFFF));
+	__m256i power = pick(
+		wave->power_low, wave->power_high,
+		_mm256_or_si256(_mm256_srli_epi16(bounded, 8), no_high),
+		_mm256_or_si256(_mm256_and_si256(bounded, _mm256_set1_epi16(0xF00)), no_low));
+	return _mm256_mulhi_epu16(mantissa, power);
+}
+
+static inline __attribute__((always_inline)) values
+look_up(const struct wave *wave, values angles, values attenuations) {
+	values falling = (angles << 7) >> 15, negative = (angles << 6) >> 15;
+	values log_sine = gather(ym_log_sine, (angles ^ falling) & 0xFF);
+	values amplitude = (values)amplitude_of(wave, (__m256i)(log_sine + attenuations));
+	return (amplitude ^ negative) - negative;
+}
+
+#else
 
 struct wave {
 	const struct ym_voice_tables *tables;
@@ -193,6 +271,8 @@ look_up(const struct wave *wave, values angles, values attenuations) {
 	values level = gather(wave->tables->wave, angles & 0x3FF) + attenuations;
 	return gather(wave->tables->amplitude, level);
 }
+
+#endif
 
 #endif
 

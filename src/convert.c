@@ -16,6 +16,25 @@ static void from_f16(const uint16_t *from, float *restrict to, size_t count) {
 	}
 }
 
+/* Without branches too. Below 2^-14 binary16 has multiples of 2^-24: these are what the
+** fraction of a float in 0.5 .. 1 counts, so that adding 0.5 rounds to them. */
+void ym_convert_halves(const float *from, uint16_t *restrict to, size_t count) {
+	for (size_t at = 0; at < count; at++) {
+		uint32_t bits, magnitude, normal, small;
+		float value;
+		memcpy(&bits, &from[at], sizeof bits);
+		magnitude = bits & 0x7FFFFFFFu;
+		memcpy(&value, &magnitude, sizeof value);
+		value += 0.5f;
+		memcpy(&small, &value, sizeof small);
+		normal = (magnitude + 0xFFFu + (magnitude >> 13 & 1u) - 0x38000000u) >> 13;
+		normal = magnitude >= 0x477FF000u ? 0x7C00u : normal;
+		normal = magnitude > 0x7F800000u ? 0x7E00u : normal;
+		to[at] = (uint16_t)((magnitude < 0x38800000u ? small - 0x3F000000u : normal) |
+		                    (bits >> 16 & 0x8000u));
+	}
+}
+
 /* Whole numbers up to 2^24 are exact. */
 void ym_convert(enum ym_type type, const void *from, float *to, size_t count) {
 	switch (type) {

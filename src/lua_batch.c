@@ -184,7 +184,7 @@ static int render_batch(lua_State *L) {
 		size_t samples = batch.notes[i].held + batch.notes[i].release;
 		shape[1] = samples > shape[1] ? samples : shape[1];
 	}
-	out = ym_push_tensor(L, raw ? YM_I16 : YM_F32, 2, shape)->data;
+	out = ym_push_unset_tensor(L, raw ? YM_I16 : YM_F32, 2, shape)->data;
 	if (ym_batch_render(&batch, raw ? YM_BUNDLE_RAW : YM_BUNDLE_SCALED, shape[1], out,
 	                    &error) != YM_OK)
 		return ym_push_failure(L, &error);
@@ -205,7 +205,7 @@ static int batch_features(lua_State *L) {
 	batch = check_batch(L, 3, false);
 	shape[0] = batch.count;
 	shape[1] = ym_features_count(features);
-	out = ym_push_tensor(L, YM_F16, 2, shape);
+	out = ym_push_unset_tensor(L, YM_F16, 2, shape);
 	audible = ym_push_tensor(L, YM_U8, 1, shape);
 	if (ym_batch_features(&batch, features, out->data, audible->data, &error) != YM_OK)
 		return ym_push_failure(L, &error);

@@ -20,6 +20,7 @@ struct ym_tensor *ym_push_unset_tensor(lua_State *L, enum ym_type type, int rank
 	tensor = lua_newuserdatauv(L, sizeof *tensor + ALIGNMENT + bytes, 1);
 	tensor->data = (void *)(((uintptr_t)(tensor + 1) + ALIGNMENT - 1) / ALIGNMENT *
 	                        ALIGNMENT);
+	ym_expect_large(tensor->data, bytes);
 	ym_tensor_shape(tensor, type, rank, shape);
 	luaL_setmetatable(L, YM_TENSOR);
 	return tensor;

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "lanes.h"
-
 static const struct ym_spectra_kernel *kernel_of(enum ym_simd level) {
 #ifdef __x86_64__
 	if (level == YM_SIMD_AVX512)
@@ -134,7 +132,7 @@ static const float *whole_frame(const struct ym_spectra *spectra,
 struct block {
 	const struct ym_spectra_kernel *kernel;
 	struct places places; /* in work */
-	size_t first, count;
+	size_t count;
 	bool heard; /* false when all lie beyond the samples: nothing was computed */
 };
 
@@ -142,7 +140,7 @@ struct block {
 static struct block transform_block(const struct ym_spectra *spectra,
                                     const struct ym_spectra_frames *frames,
                                     size_t first, int bands, float *work) {
-	struct block block = {.kernel = spectra->kernel, .first = first};
+	struct block block = {.kernel = spectra->kernel};
 	const float *pointers[YM_SPECTRA_LANES];
 	size_t left = frames->count - first, lanes;
 	if (block.kernel->narrower != NULL && left <= (size_t)block.kernel->narrower->lanes)

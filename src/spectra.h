@@ -33,8 +33,8 @@ struct ym_spectra {
 	const struct ym_spectra_kernel *kernel;
 };
 
-/* The work of one level. power is [bin][lane], half + 1 bins; frames are lanes pointers
-** to whole frames. */
+/* The work of one level. power is [bin][lane], half + 1 bins, and three more that are
+** read but do not count; frames are lanes pointers to whole frames. */
 struct ym_spectra_kernel {
 	int lanes;
 	/* Another for blocks of no more frames than it has lanes, with the same bits in
@@ -44,7 +44,7 @@ struct ym_spectra_kernel {
 	void (*powers)(const struct ym_spectra *spectra, const float *const *frames,
 	               float *values, float *power);
 	/* Bands of the first count frames into rows (pitch floats from one to the next)
-	** and their sums over the bands; banded holds whole quads of bands x lanes. */
+	** and each row's sum; banded has room for bands x lanes. */
 	void (*bands)(const struct ym_bank *bank, const float *power, float *banded,
 	              int count, float *rows, size_t pitch, float *sums);
 	/* bins of the first count frames into rows. */

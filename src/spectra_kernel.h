@@ -1,15 +1,16 @@
 /*
 ** The kernel of spectra.h, included by a unit for each level, which defines LANES,
-** KERNEL, the name of its table, and NARROWER, the address of another or NULL. Written in the compiler's vectors; all factors are
-** the same in every lane.
+** KERNEL, the name of its table, and NARROWER, the address of another or NULL. Written
+** in the compiler's vectors: one lane is one frame, and all factors are the same in
+** every lane.
 */
 #include <string.h>
 #ifdef __F16C__
 #include <immintrin.h>
 #endif
 
+#include "convert.h"
 #include "spectra.h"
-#include "tensor.h"
 
 typedef float vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t vector_bits __attribute__((vector_size(4 * LANES)));
@@ -26,6 +27,14 @@ struct point {
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+
+INLINE vector load(const float *from) {
+	return *(const loose_vector *)from;
+}
+
+INLINE void store(float *to, vector value) {
+	*(loose_vector *)to = value;
+}
 
 /* Elements a and b of each quad of x, then c and d of each quad of y. */
 #if LANES == 4
@@ -98,7 +107,8 @@ INLINE struct point turned(struct point a, float cosine, float sine) {
 	return (struct point){a.re * cosine + a.im * sine, a.im * cosine - a.re * sine};
 }
 
-/* Transforms of 2, 4, 8 and 16 points in place: x[k] = sum x[n] exp(-2 pi i n k / N). */
+/* Transforms of N = 2, 4, 8 and 16 points: X[k] = sum x[n] exp(-2 pi i n k / N), the
+** first two in place. */
 INLINE void transform_2(struct point *a, struct point *b) {
 	struct point sum = plus(*a, *b);
 	*b = minus(*a, *b);
@@ -126,17 +136,17 @@ INLINE void transform_8(const struct point *x, int stride, struct point *y) {
 	struct point p, q;
 	transform_4(&a, &b, &c, &d);
 	transform_4(&e, &f, &g, &h);
-	/* f and h are turned by 1/8 and 3/8 but for the factor ROOT */
+	/* f and h are turned by 1/8 and 3/8 but for the factor ROOT, and q's second sign */
 	p = (struct point){f.re + f.im, f.im - f.re};
-	q = (struct point){h.im - h.re, -h.re - h.im};
+	q = (struct point){h.im - h.re, h.re + h.im};
 	y[0] = plus(a, e);
 	y[4] = minus(a, e);
 	y[1] = (struct point){b.re + p.re * ROOT, b.im + p.im * ROOT};
 	y[5] = (struct point){b.re - p.re * ROOT, b.im - p.im * ROOT};
 	y[2] = (struct point){c.re + g.im, c.im - g.re};
 	y[6] = (struct point){c.re - g.im, c.im + g.re};
-	y[3] = (struct point){d.re + q.re * ROOT, d.im + q.im * ROOT};
-	y[7] = (struct point){d.re - q.re * ROOT, d.im - q.im * ROOT};
+	y[3] = (struct point){d.re + q.re * ROOT, d.im - q.im * ROOT};
+	y[7] = (struct point){d.re - q.re * ROOT, d.im + q.im * ROOT};
 }
 
 /* The first half of 16 points: x[0], x[1], x[2], x[3] are points n, n + 4, n + 8 and
@@ -156,10 +166,13 @@ INLINE void begin_16(int n, struct point *x, struct point *y) {
 		x[2] = turned(x[2], -ROOT, ROOT);
 		x[3] = turned(x[3], -COSINE_1, -SINE_1);
 	}
-	UNROLL for (int k = 0; k < 4; k++) y[4 * k + n] = x[k];
+	UNROLL for (int k = 0; k < 4; k++) {
+		y[4 * k + n] = x[k];
+	}
 }
 
-/* The other half, from what begin_16 left: the points k, k + 4, k + 8 and k + 12. */
+/* The other half, from what begin_16 left in x: values k, k + 4, k + 8 and k + 12, in
+** y[0 .. 3]. */
 INLINE void end_16(int k, const struct point *x, struct point *y) {
 	struct point a = x[4 * k], b = x[4 * k + 1], c = x[4 * k + 2], d = x[4 * k + 3];
 	transform_4(&a, &b, &c, &d);
@@ -188,21 +201,25 @@ INLINE void transform_columns(const struct ym_spectra *spectra, int rows,
 	if (rows == 16) {
 		UNROLL for (int n = 0; n < 4; n++) {
 			struct point u[2][4];
-			UNROLL for (int i = 0; i < 4; i++)
+			UNROLL for (int i = 0; i < 4; i++) {
 				load_points(frames, spectra->frames->window,
-			                2 * (columns * (n + 4 * i) + c), &u[0][i], &u[1][i]);
+				            2 * (columns * (n + 4 * i) + c), &u[0][i], &u[1][i]);
+			}
 			begin_16(n, u[0], x[0]);
 			begin_16(n, u[1], x[1]);
 		}
-		for (int side = 0; side < 2; side++, turn += 2 * rows)
+		for (int side = 0; side < 2; side++, turn += 2 * rows) {
 			UNROLL for (int k = 0; k < 4; k++) {
 				end_16(k, x[side], y);
 				store_turned(y, 4, 4, k, turn, values + c + side, pitch);
 			}
+		}
 		return;
 	}
-	UNROLL for (int r = 0; r < rows; r++) load_points(
-		frames, spectra->frames->window, 2 * (columns * r + c), &x[0][r], &x[1][r]);
+	UNROLL for (int r = 0; r < rows; r++) {
+		load_points(frames, spectra->frames->window, 2 * (columns * r + c), &x[0][r],
+		            &x[1][r]);
+	}
 	UNROLL for (int side = 0; side < 2; side++, turn += 2 * rows) {
 		if (rows == 8) {
 			transform_8(x[side], 1, y);
@@ -223,7 +240,9 @@ INLINE void transform_first(int first, int second, const float *turn,
 			struct point x[16];
 			UNROLL for (int n = 0; n < 4; n++) {
 				struct point u[4];
-				UNROLL for (int i = 0; i < 4; i++) u[i] = row[second * (n + 4 * i) + b];
+				UNROLL for (int i = 0; i < 4; i++) {
+					u[i] = row[second * (n + 4 * i) + b];
+				}
 				begin_16(n, u, x);
 			}
 			UNROLL for (int k = 0; k < 4; k++) {
@@ -234,7 +253,9 @@ INLINE void transform_first(int first, int second, const float *turn,
 			transform_8(row + b, second, y);
 			store_turned(y, 8, 1, 0, turn, row + b, second);
 		} else {
-			UNROLL for (int i = 0; i < 4; i++) y[i] = row[second * i + b];
+			UNROLL for (int i = 0; i < 4; i++) {
+				y[i] = row[second * i + b];
+			}
 			transform_4(&y[0], &y[1], &y[2], &y[3]);
 			store_turned(y, 4, 1, 0, turn, row + b, second);
 		}
@@ -248,17 +269,23 @@ INLINE void transform_second(int first, int second, struct point *row) {
 			struct point x[16], y[4];
 			UNROLL for (int n = 0; n < 4; n++) {
 				struct point u[4];
-				UNROLL for (int i = 0; i < 4; i++) u[i] = row[n + 4 * i];
+				UNROLL for (int i = 0; i < 4; i++) {
+					u[i] = row[n + 4 * i];
+				}
 				begin_16(n, u, x);
 			}
 			UNROLL for (int k = 0; k < 4; k++) {
 				end_16(k, x, y);
-				UNROLL for (int i = 0; i < 4; i++) row[k + 4 * i] = y[i];
+				UNROLL for (int i = 0; i < 4; i++) {
+					row[k + 4 * i] = y[i];
+				}
 			}
 		} else if (second == 8) {
 			struct point y[8];
 			transform_8(row, 1, y);
-			UNROLL for (int i = 0; i < 8; i++) row[i] = y[i];
+			UNROLL for (int i = 0; i < 8; i++) {
+				row[i] = y[i];
+			}
 		} else if (second == 4)
 			transform_4(&row[0], &row[1], &row[2], &row[3]);
 		else
@@ -275,8 +302,8 @@ INLINE void store_powers(const struct point *up, const struct point *down,
 	struct point t = turned((struct point){up->im + down->im, down->re - up->re},
 	                        turn[0], turn[1]);
 	struct point x = plus(s, t), y = minus(s, t);
-	*(vector *)(power + (ptrdiff_t)k * LANES) = x.re * x.re + x.im * x.im;
-	*(vector *)(power + (ptrdiff_t)(half - k) * LANES) = y.re * y.re + y.im * y.im;
+	store(power + (ptrdiff_t)k * LANES, x.re * x.re + x.im * x.im);
+	store(power + (ptrdiff_t)(half - k) * LANES, y.re * y.re + y.im * y.im);
 }
 
 /* Powers of all bins k that are a row's number modulo rows, and of half - k, from the
@@ -355,26 +382,21 @@ static void powers(const struct ym_spectra *spectra, const float *const *frames,
 	}
 }
 
-INLINE vector load(const float *from) {
-	return *(const loose_vector *)from;
-}
-
-INLINE void store(float *to, vector value) {
-	*(loose_vector *)to = value;
+INLINE void store_quad(float *to, const vector *from, int place) {
+	*(loose_quad *)to = ((const loose_quad *)from)[place];
 }
 
 /* Four rows of lanes into four columns of the first count rows. */
 INLINE void store_quads(vector v[4], int count, float *rows, size_t pitch) {
 	transpose_quads(v);
 	if (count == LANES) {
-		UNROLL for (int i = 0; i < LANES; i++) *
-			(loose_quad *)(rows +
-		                   (size_t)i * pitch) = ((const loose_quad *)&v[i % 4])[i / 4];
+		UNROLL for (int i = 0; i < LANES; i++) {
+			store_quad(rows + (size_t)i * pitch, &v[i % 4], i / 4);
+		}
 		return;
 	}
 	for (int i = 0; i < count; i++)
-		*(loose_quad *)(rows +
-		                (size_t)i * pitch) = ((const loose_quad *)&v[i % 4])[i / 4];
+		store_quad(rows + (size_t)i * pitch, &v[i % 4], i / 4);
 }
 
 static void transpose(const float *power, int bins, int count, float *rows,
@@ -390,6 +412,8 @@ static void transpose(const float *power, int bins, int count, float *rows,
 			rows[(size_t)i * pitch + (size_t)bin] = power[i];
 }
 
+/* Triangles have few bins: two sums side by side, over the whole fours that weights are
+** padded to. */
 static void bands(const struct ym_bank *bank, const float *power, float *banded,
                   int count, float *rows, size_t pitch, float *sums) {
 	const float *weight = bank->weight;
@@ -457,19 +481,14 @@ static float difference(const float *power, float scale, float floor, const floa
 
 static void halves(const float *from, uint16_t *to, size_t count) {
 	size_t i = 0;
-#ifdef __AVX512F__
-	for (; i + 16 <= count; i += 16)
-		_mm256_storeu_si256(
-			(__m256i *)(void *)(to + i),
-			_mm512_cvtps_ph(_mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
-#elif defined __F16C__
-	for (; i + 8 <= count; i += 8)
-		_mm_storeu_si128(
-			(__m128i *)(void *)(to + i),
-			_mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+#ifdef __F16C__
+	for (; i + 8 <= count; i += 8) {
+		__m256 values = _mm256_loadu_ps(from + i);
+		_mm_storeu_si128((__m128i *)(void *)(to + i),
+		                 _mm256_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT));
+	}
 #endif
-	for (; i < count; i++)
-		to[i] = ym_f32_to_f16(from[i]);
+	ym_convert_halves(from + i, to + i, count - i);
 }
 
 const struct ym_spectra_kernel KERNEL = {LANES,     NARROWER,   powers,     bands,

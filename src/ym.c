@@ -1,9 +1,12 @@
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "ym.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -49,4 +52,17 @@ void *ym_alloc(size_t count, size_t size) {
 
 void ym_free(void *memory) {
 	free(memory);
+}
+
+void ym_expect_large(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+	const uintptr_t page = (uintptr_t)1 << 21;
+	uintptr_t first = ((uintptr_t)memory + page - 1) / page * page;
+	uintptr_t end = ((uintptr_t)memory + bytes) / page * page;
+	if (end > first)
+		madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+	(void)memory;
+	(void)bytes;
+#endif
 }

@@ -45,4 +45,8 @@ const char *ym_status_kind(enum ym_status status);
 void *ym_alloc(size_t count, size_t size);
 void ym_free(void *memory);
 
+/* Tells the system that all of this memory will be written soon: it may then hand it out
+** in large pages, which halves the time of filling some ten megabytes. */
+void ym_expect_large(void *memory, size_t bytes);
+
 #endif
