@@ -88,3 +88,53 @@ row("ym.render", time(200, function() ym.render(PATCH) end), reference)
 local target = assert(ym.target.new((ym.render(PATCH))))
 local samples = ym.render(PATCH)
 row("D of a rendered note", time(100, function() target:distance(samples) end), reference)
+
+-- Patches as they are used: a table of real ones where there is one, else draws from the
+-- statistics of real ones.
+local function patches(count)
+  local path = arg[2] or "../shared/data/patches/real_patches.csv"
+  local list, rows = {}, ym.dataset.read_patches(path)
+  if rows then
+    for i = 1, count do
+      list[i] = rows[(i - 1) % #rows + 1].patch
+    end
+    return ym.patch.pack(list), path
+  end
+  local prior = assert(ym.prior.read(ym.models.folder() .. "/" .. ym.models.files.prior))
+  return ym.dataset.sampler({ prior = prior }):draw(count), "draws from the shipped prior"
+end
+
+-- Seconds a patch takes, of processor time with one thread, else by the clock; the median
+-- over five runs.
+local function each_takes(threads, count, f)
+  local clock, times = threads == 1 and os.clock or ym.clock, {}
+  ym.threads(threads)
+  for run = 1, 5 do
+    local start = clock()
+    f()
+    times[run] = (clock() - start) / count
+    collectgarbage()
+  end
+  table.sort(times)
+  return times[3]
+end
+
+local COUNT = 1024
+local packed, source = patches(COUNT)
+print()
+print(("Batches of %d patches (%s), A4, 1.0 s + 0.5 s; one thread: processor time, two: the clock"):format(COUNT, source))
+for _, level in ipairs(support.levels()) do
+  ym.simd(level)
+  local scales = ym.features.new(ym.recipes.three_scales(HELD, RELEASE))
+  local heard = ym.target.new(samples)
+  local kinds = {
+    { "raw samples", function() ym.render_batch(packed, { raw = true }) end },
+    { "three-scale log-mel", function() ym.batch.features(packed, scales) end },
+    { "D to a target", function() ym.batch.distances(packed, heard) end },
+  }
+  for _, kind in ipairs(kinds) do
+    local one, two = each_takes(1, COUNT, kind[2]), each_takes(2, COUNT, kind[2])
+    row(("%s, %s"):format(level, kind[1]), one, reference)
+    print(("%-44s %8.0f patches a second; two threads %.2f x one"):format("", 1 / one, one / two))
+  end
+end

@@ -341,11 +341,10 @@ INLINE void transform_rows(const struct ym_spectra *spectra, int first, int seco
 	for (int r = 0; r <= rows / 2; r++) {
 		struct point *row = values + r * pitch,
 					 *mirror = values + (rows - r) % rows * pitch;
-		transform_first(first, second, spectra->row_turn, row);
-		transform_second(first, second, row);
-		if (mirror != row) {
-			transform_first(first, second, spectra->row_turn, mirror);
-			transform_second(first, second, mirror);
+		for (int i = 0; i < (mirror == row ? 1 : 2); i++) {
+			struct point *each = i == 0 ? row : mirror;
+			transform_first(first, second, spectra->row_turn, each);
+			transform_second(first, second, each);
 		}
 		if (r == 0)
 			row_0_powers(spectra, first, second, row, power);
