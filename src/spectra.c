@@ -23,7 +23,7 @@ static void put_turn(float *turn, int k, int size) {
 
 /* Splits the transform and computes what is between its parts. */
 static enum ym_status plan_parts(struct ym_spectra *spectra, struct ym_error *error) {
-	int half = spectra->half, rows = half <= 512 ? 4 : half <= 1024 ? 8 : 16;
+	int half = spectra->half, rows = half <= 512 ? 4 : half <= 2048 ? 8 : 16;
 	int columns = half / rows;
 	int first = columns <= 32 ? 4 : columns == 64 ? 8 : 16, second = columns / first;
 	spectra->rows = rows;
