@@ -11,24 +11,27 @@
 #include "bundle_vectors.h"
 #include "fft.h"
 
-/* Eight lanes or eight samples. */
-typedef int16_t shorts __attribute__((vector_size(16)));
-typedef int32_t integers __attribute__((vector_size(32)));
-typedef float floats __attribute__((vector_size(32)));
+/* The lanes as floats: two vectors of them. */
+typedef int16_t half_values __attribute__((vector_size(LANES)));
+typedef int32_t integers __attribute__((vector_size(2 * LANES)));
+typedef float floats __attribute__((vector_size(2 * LANES)));
 
-enum { GROUPS = LANES / 8 };
+/* Eight lanes, or eight samples of one. */
+typedef int16_t eight_shorts __attribute__((vector_size(16)));
+typedef float eight_floats __attribute__((vector_size(32)));
+typedef int32_t eight_places __attribute__((vector_size(32)));
 
 /* From a channel's value to the chip's output, and to floats. */
 struct delivery {
 	enum ym_bundle_form form;
 	void *const *out;
-	shorts gain, zero, below; /* below: added for values below 0 */
+	values gain, zero, below; /* below: added for values below 0 */
 	float scale;
 	/* The high-pass, a state-variable filter (Zavalishin, The Art of VA Filter Design):
 	** from the input less `base` to the band and the low-pass, whose state is kept as
 	** base, moved every eight samples, plus a small rest; so floats are precise enough. */
 	float a2, a3, loss, damping;
-	floats band[GROUPS], base[GROUPS], rest[GROUPS]; /* rest: what base cannot hold */
+	floats band[2], base[2], rest[2]; /* rest: what base cannot hold */
 };
 
 static struct delivery delivery_of(const struct ym_bundle *bundle,
@@ -53,14 +56,16 @@ static struct delivery delivery_of(const struct ym_bundle *bundle,
 	return delivery;
 }
 
-static inline shorts output_of(const struct delivery *delivery, shorts value) {
+static inline values output_of(const struct delivery *delivery, values value) {
 	return delivery->gain * value + delivery->zero + (delivery->below & (value < 0));
 }
 
-static inline __attribute__((always_inline)) void transpose_shorts(shorts row[8]) {
-	const shorts low = {0, 8, 1, 9, 2, 10, 3, 11}, high = {4, 12, 5, 13, 6, 14, 7, 15};
+static inline __attribute__((always_inline)) void
+transpose_shorts(eight_shorts row[8]) {
+	const eight_shorts low = {0, 8, 1, 9, 2, 10, 3, 11};
+	const eight_shorts high = {4, 12, 5, 13, 6, 14, 7, 15};
 	for (int round = 0; round < 3; round++) {
-		shorts next[8];
+		eight_shorts next[8];
 		for (int i = 0; i < 4; i++) {
 			next[2 * i] = __builtin_shuffle(row[i], row[i + 4], low);
 			next[2 * i + 1] = __builtin_shuffle(row[i], row[i + 4], high);
@@ -69,14 +74,15 @@ static inline __attribute__((always_inline)) void transpose_shorts(shorts row[8]
 	}
 }
 
-static inline __attribute__((always_inline)) void transpose_floats(floats row[8]) {
-	const integers low = {0, 8, 1, 9, 4, 12, 5, 13},
-				   high = {2, 10, 3, 11, 6, 14, 7, 15};
-	const integers left = {0, 1, 8, 9, 4, 5, 12, 13},
-				   right = {2, 3, 10, 11, 6, 7, 14, 15};
-	const integers lower = {0, 1, 2, 3, 8, 9, 10, 11},
-				   upper = {4, 5, 6, 7, 12, 13, 14, 15};
-	floats pair[8], quad[8];
+static inline __attribute__((always_inline)) void
+transpose_floats(eight_floats row[8]) {
+	const eight_places low = {0, 8, 1, 9, 4, 12, 5, 13};
+	const eight_places high = {2, 10, 3, 11, 6, 14, 7, 15};
+	const eight_places left = {0, 1, 8, 9, 4, 5, 12, 13};
+	const eight_places right = {2, 3, 10, 11, 6, 7, 14, 15};
+	const eight_places lower = {0, 1, 2, 3, 8, 9, 10, 11};
+	const eight_places upper = {4, 5, 6, 7, 12, 13, 14, 15};
+	eight_floats pair[8], quad[8];
 	for (int i = 0; i < 8; i += 2) {
 		pair[i] = __builtin_shuffle(row[i], row[i + 1], low);
 		pair[i + 1] = __builtin_shuffle(row[i], row[i + 1], high);
@@ -93,36 +99,46 @@ static inline __attribute__((always_inline)) void transpose_floats(floats row[8]
 	}
 }
 
+/* Half of the lanes of a row, scaled. */
+static inline __attribute__((always_inline)) floats
+scaled(const struct delivery *delivery, const values *row, int half) {
+	integers whole = __builtin_convertvector(((const half_values *)row)[half],
+	                                         integers);
+	return __builtin_convertvector(whole, floats) * delivery->scale;
+}
+
 /* Sets what is next to nothing to zero: it would sink into denormal numbers, which are
 ** slow. */
 static inline __attribute__((always_inline)) floats heard(floats value) {
 	return (floats)((integers)value & ((value > 1e-12f) | (value < -1e-12f)));
 }
 
-/* Eight samples of eight lanes, scaled and high-passed. */
+/* Eight samples of half of the lanes, scaled and high-passed. Written so that a sample
+** waits for two operations of the one before only. */
 static inline __attribute__((always_inline)) void filter(struct delivery *delivery,
-                                                         int group, bool start,
-                                                         const shorts in[8],
-                                                         floats out[8]) {
-	floats band = delivery->band[group], base = delivery->base[group], low = {0};
+                                                         int half, bool start,
+                                                         const values rows[8],
+                                                         float out[8][LANES]) {
+	const float a2 = 2 * delivery->a2, a3 = 2 * delivery->a3, loss = 2 * delivery->loss;
+	floats band = delivery->band[half], base = delivery->base[half], low = {0};
+	if (start)
+		base = scaled(delivery, rows,
+		              half); /* the first sample is subtracted from all */
 	for (int i = 0; i < 8; i++) {
-		integers value = __builtin_convertvector(output_of(delivery, in[i]), integers);
-		floats x = __builtin_convertvector(value, floats) * delivery->scale, high,
-			   band_step, low_step;
-		if (start && i == 0)
-			base = x; /* the first sample is subtracted from all */
-		x -= base;
-		high = x - low;
-		band_step = delivery->a2 * high - delivery->loss * band;
-		low_step = delivery->a2 * band + delivery->a3 * high;
-		out[i] = high - delivery->damping * (band + band_step) - low_step;
-		band += 2 * band_step;
-		low += 2 * low_step;
+		floats high = scaled(delivery, &rows[i], half) - base - low;
+		floats next_band = a2 * high + (band - loss * band);
+		floats next_low = a3 * high + (low + a2 * band);
+		/* what the band and the low-pass are in the middle of the step */
+		floats result = high - delivery->damping * (0.5f * (band + next_band)) -
+		                0.5f * (next_low - low);
+		memcpy(&out[i][half * LANES / 2], &result, sizeof result);
+		band = next_band;
+		low = next_low;
 	}
-	low += delivery->rest[group];
-	delivery->band[group] = heard(band);
-	delivery->base[group] = heard(base + low);
-	delivery->rest[group] = heard(low - (delivery->base[group] - base));
+	low += delivery->rest[half];
+	delivery->band[half] = heard(band);
+	delivery->base[half] = heard(base + low);
+	delivery->rest[half] = heard(low - (delivery->base[half] - base));
 }
 
 /* Stores eight values of a lane, or as many as its note has. */
@@ -136,37 +152,53 @@ static inline void put(const struct ym_bundle *bundle, const struct delivery *de
 		memcpy(to + at * size, from, left * size);
 }
 
-/* Writes rows, sample by sample, to where each lane's note is wanted. */
+static void put_shorts(const struct ym_bundle *bundle, const struct delivery *delivery,
+                       size_t at, const values rows[8]) {
+	for (int lane = 0; lane < bundle->lanes; lane += 8) {
+		eight_shorts block[8];
+		for (int row = 0; row < 8; row++)
+			block[row] = *(const eight_shorts *)((const int16_t *)&rows[row] + lane);
+		transpose_shorts(block);
+		for (int i = 0; i < 8 && lane + i < bundle->lanes; i++)
+			put(bundle, delivery, lane + i, at, &block[i], sizeof(int16_t));
+	}
+}
+
+static void put_floats(const struct ym_bundle *bundle, const struct delivery *delivery,
+                       size_t at, float rows[8][LANES]) {
+	for (int lane = 0; lane < bundle->lanes; lane += 8) {
+		eight_floats block[8];
+		for (int row = 0; row < 8; row++)
+			memcpy(&block[row], &rows[row][lane], sizeof block[row]);
+		transpose_floats(block);
+		for (int i = 0; i < 8 && lane + i < bundle->lanes; i++)
+			put(bundle, delivery, lane + i, at, &block[i], sizeof(float));
+	}
+}
+
+/* Writes rows, eight at a time, to where each lane's note is wanted. */
 static void deliver(const struct ym_bundle *bundle, struct delivery *delivery,
                     size_t first, size_t count, const values *rows) {
-	for (size_t i = 0; i < count; i += 8)
-		for (int group = 0; 8 * group < bundle->lanes; group++) {
-			shorts block[8];
-			floats scaled[8];
-			int lanes = bundle->lanes - 8 * group;
-			for (int row = 0; row < 8; row++)
-				block[row] = *((const shorts *)(rows + i + row) + group);
-			if (delivery->form == YM_BUNDLE_FILTERED) {
-				filter(delivery, group, first + i == 0, block, scaled);
-				transpose_floats(scaled);
-			} else {
-				transpose_shorts(block);
-				for (int lane = 0; lane < 8; lane++) {
-					block[lane] = output_of(delivery, block[lane]);
-					scaled[lane] = __builtin_convertvector(
-									   __builtin_convertvector(block[lane], integers),
-									   floats) *
-					               delivery->scale;
-				}
-			}
-			for (int lane = 0; lane < 8 && lane < lanes; lane++)
-				if (delivery->form == YM_BUNDLE_RAW)
-					put(bundle, delivery, 8 * group + lane, first + i, &block[lane],
-					    sizeof(int16_t));
-				else
-					put(bundle, delivery, 8 * group + lane, first + i, &scaled[lane],
-					    sizeof(float));
+	for (size_t i = 0; i < count; i += 8) {
+		_Alignas(64) float out[8][LANES];
+		values block[8];
+		for (int row = 0; row < 8; row++)
+			block[row] = output_of(delivery, rows[i + row]);
+		if (delivery->form == YM_BUNDLE_RAW) {
+			put_shorts(bundle, delivery, first + i, block);
+			continue;
 		}
+		for (int half = 0; half < 2; half++) {
+			if (delivery->form == YM_BUNDLE_FILTERED)
+				filter(delivery, half, first + i == 0, block, out);
+			else
+				for (int row = 0; row < 8; row++) {
+					floats result = scaled(delivery, &block[row], half);
+					memcpy(&out[row][half * LANES / 2], &result, sizeof result);
+				}
+		}
+		put_floats(bundle, delivery, first + i, out);
+	}
 }
 
 #endif
