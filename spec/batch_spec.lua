@@ -38,6 +38,22 @@ describe("batch #c", function()
     end
   end)
 
+  it("lets go of an SSG-EG in the very frame in which its attack ends", function()
+    local silent = { mul = 1, dt = 0, tl = 127, rs = 0, ar = 0, dr = 0, sr = 0, rr = 0, sl = 0 }
+    local patch = {
+      algorithm = 4, feedback = 0, silent, silent, silent,
+      { mul = 1, dt = -1, tl = 7, rs = 3, ar = 9, dr = 0, sr = 3, rr = 10, sl = 10, ssg = 11 },
+    }
+    local patches, notes = {}, {}
+    for held = 200, 400 do
+      patches[#patches + 1] = patch
+      notes[#notes + 1] = { block = 7, fnum = 552, chip = "ym2612", held = held, release = 20 }
+    end
+    for i, bytes in ipairs(support.rendered_batch(patches, notes)) do
+      assert.is_true(bytes == support.on_chip(patch, notes[i]), ("held %d frames"):format(notes[i].held))
+    end
+  end)
+
   it("gives floats as render does, and rest after the end of shorter notes", function()
     local options = { note = 57, held = { 0.01, 0.02 }, release = 0.005, velocity = { 127, 60 }, chip = "ym2612" }
     local samples, rate = ym.render_batch({ list[1], list[2] }, options)

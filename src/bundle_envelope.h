@@ -30,12 +30,15 @@ static void wake(struct ym_bundle *bundle, int o, int lane) {
 }
 
 /* Lanes whose state an envelope tick in one frame ends, one after the other. */
-static void follow(struct ym_bundle *bundle, int o, uint32_t lanes) {
+static void follow(struct ym_bundle *bundle, int o, uint32_t lanes, uint64_t frame) {
 	for (; lanes != 0; lanes &= lanes - 1) {
 		int lane = __builtin_ctz(lanes);
 		uint8_t *state = &bundle->state[o][lane];
 		int level = bundle->level[o][lane];
-		if ((bundle->slot[o][lane].ssg & 8) && level >= 0x200) {
+		uint64_t release = bundle->cycle_release[o][lane];
+		/* a key-off with SSG-EG depends on the state in its very frame */
+		if (release != 0 &&
+		    (level >= 0x200 || (release > frame && release <= frame + 2))) {
 			wake(bundle, o, lane);
 			continue;
 		}
@@ -50,7 +53,8 @@ static void follow(struct ym_bundle *bundle, int o, uint32_t lanes) {
 
 /* An operator's envelope tick, together with the two frames after it, in which states
 ** may change but no level moves. */
-static void tick_operator(struct ym_bundle *bundle, int o, const struct ym_tick *tick) {
+static void tick_operator(struct ym_bundle *bundle, int o, const struct ym_tick *tick,
+                          uint64_t frame) {
 	values level = load(bundle->level[o]), rate = load(bundle->rate[o]);
 	values add = look_up_rate(tick->add, rate), events;
 	if (bundle->cycling)
@@ -70,7 +74,7 @@ static void tick_operator(struct ym_bundle *bundle, int o, const struct ym_tick 
 	          ((level >= load(bundle->limit[o])) & (add > 0));
 	store(bundle->level[o], level);
 	if (lanes_of(events) != 0)
-		follow(bundle, o, lanes_of(events));
+		follow(bundle, o, lanes_of(events), frame);
 	set_attenuation(bundle, o);
 }
 
@@ -153,7 +157,7 @@ static void tick(struct ym_bundle *bundle, struct agenda *agenda) {
 		let_go(bundle, frame, true);
 	for (int o = 0; o < YM_OPERATORS; o++)
 		if (bundle->present[o] & tick->moving)
-			tick_operator(bundle, o, tick);
+			tick_operator(bundle, o, tick, frame);
 	if (releasing) {
 		let_go(bundle, frame, false);
 		agenda->release = next_release(bundle, frame);
