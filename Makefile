@@ -1,8 +1,8 @@
 # make match     sets the machine up, builds, and matches the sounds of examples/samples
 #                (or WAV=path) with patches in .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
-# make           builds only; make install, lint, format, asan, bench, fuzz, models,
-#                clean: as they say
+# make           builds only; make install, lint, format, asan, bench, bench-torch, fuzz,
+#                models, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -20,6 +20,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
 TEST_PACKAGES = lua-busted binutils
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
+TORCH_PACKAGES = python3-torch python3-sklearn python3-scipy
 
 CFLAGS = -O2 -g
 STRICT = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden \
@@ -50,6 +51,8 @@ COMPILE = $(CC) $(STRICT) $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
 YM2612ML = $(LUA) lua/ym2612ml/cli.lua
+# Debian's, which is the one that has Debian's packages.
+PYTHON = /usr/bin/python3
 AGAIN = @$(MAKE) --no-print-directory
 
 build: lua/ym2612ml/core.so
@@ -179,6 +182,15 @@ bench: set-up
 	@echo "compile $<"
 	@$(CC) $(CFLAGS) -o $@ $< -lgme
 
+# Networks, spectra and principal components against PyTorch, SciPy and scikit-learn:
+# first that they give the same, then how fast. QUICK=1 for a rough look, ONLY=mlp for
+# the tasks of that name.
+bench-torch: set-up
+	$(call set_up,$(TORCH_PACKAGES))
+	$(AGAIN) build
+	LUA="$(LUA)" $(PYTHON) spec/bench/parity.py
+	LUA="$(LUA)" $(PYTHON) spec/bench/versus.py $(if $(QUICK),--quick) $(ONLY:%=--only %)
+
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
 
@@ -201,5 +213,5 @@ clean:
 	rm -rf .build lua/ym2612ml/core.so
 
 -include $(wildcard .build/*.d .build/asan/*.d)
-.PHONY: build set-up match test specs examples embed lint format asan bench fuzz models \
-  install clean
+.PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
+  fuzz models install clean

@@ -149,6 +149,60 @@ describe("principal component analysis #c", function()
     assert.equal(found[1], found[3])
   end)
 
+  it("finds at random what the exact way finds", function()
+    for _, shape in ipairs { { 90, 60 }, { 60, 90 }, { 700, 40 }, { 30, 700 } } do
+      local x = rows_of(shape[1], shape[2], 20, 0.05)
+      local exact = assert(pca.fit(x, { components = 12, method = "exact" }))
+      local p = assert(pca.fit(x, { components = 12, method = "random" }))
+      assert.near(1, p.total / exact.total, 1e-5)
+      local explained, all = 0, 0
+      for i, ratio in ipairs(exact:ratios()) do
+        explained, all = explained + p:ratios()[i], all + ratio
+      end
+      assert.is_true(explained > 0.9995 * all and explained < 1.00001 * all, explained / all)
+      local lost = difference(x, exact:restore(exact:transform(x)))
+      assert.is_true(difference(x, p:restore(p:transform(x))) < lost + 0.0005 * all * exact.total / shape[2])
+      local axes = p:axes():totable()
+      for i, axis in ipairs(axes) do
+        for j = 1, i do
+          local product = 0
+          for column, value in ipairs(axis) do
+            product = product + value * axes[j][column]
+          end
+          assert.near(i == j and 1 or 0, product, 1e-5)
+        end
+      end
+    end
+  end)
+
+  it("finds at random the same for the same seed, with any number of threads", function()
+    local threads, found = ym.threads(), {}
+    finally(function() ym.threads(threads) end)
+    local x = rows_of(600, 70, 30, 0.1)
+    for count, seed in ipairs { 5, 5, 6 } do
+      ym.threads(count)
+      found[count] = assert(pca.fit(x, { components = 10, method = "random", seed = seed })):axes():bytes()
+    end
+    assert.equal(found[1], found[2])
+    assert.not_equal(found[1], found[3])
+  end)
+
+  it("finds at random that there are fewer axes than asked for", function()
+    local x = rows_of(50, 30, 3, 0)
+    local p = assert(pca.fit(x, { components = 8, method = "random" }))
+    local exact = assert(pca.fit(x, { components = 8, method = "exact" }))
+    for i = 1, 8 do
+      assert.near(exact:ratios()[i], p:ratios()[i], 1e-5)
+    end
+    assert.is_true(difference(x, p:restore(p:transform(x))) < 1e-6)
+    p = assert(pca.fit(tensor.new({ 40, 20 }):fill(3), { components = 2, method = "random" }))
+    assert.same({ 0, 0 }, p:ratios())
+    local wild = tensor.new { 40, 20 }
+    wild:set(3, 4, 1e30)
+    local found, message, kind = pca.fit(wild, { components = 2, method = "random" })
+    assert.same({ nil, "the values are too large", "input" }, { found, message, kind })
+  end)
+
   it("scales components to unit variance, and back", function()
     local x = rows_of(80, 10, 4, 0.1)
     local p = assert(pca.fit(x, { components = 4, scale = true }))
@@ -229,6 +283,7 @@ describe("principal component analysis #c", function()
     misuse(function() pca.fit(x, { components = 0 }) end, "option 'components' is 0")
     misuse(function() pca.fit(x, { components = 2^40 }) end, "expected 1..4")
     misuse(function() pca.fit(x) end, "option 'components' is missing")
+    misuse(function() pca.fit(x, { components = 2, method = "fast" }) end, "expected one of auto, exact, random")
     misuse(function() pca.fit(x, { components = 2, whiten = true }) end, "unknown option 'whiten'")
     misuse(function() pca.fit(x[1], { components = 2 }) end, "rank is 1, expected 2")
     misuse(function() pca.fit({}, { components = 2 }) end, "userdata expected")

@@ -68,6 +68,44 @@ describe("a safetensors file #c", function()
     assert.same({}, metadata)
   end)
 
+  it("is read with the types other programs have", function()
+    local header = '{"b":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]},'
+      .. '"d":{"dtype":"F64","shape":[2,1],"data_offsets":[6,22]},'
+      .. '"i":{"dtype":"I64","shape":[],"data_offsets":[22,30]},'
+      .. '"t":{"dtype":"BOOL","shape":[2],"data_offsets":[30,32]}}'
+    local data = string.pack("<I2I2I2", 0x3F80, 0xC020, 0x7F80) .. string.pack("<dd", 0.1, -1e300)
+      .. string.pack("<i8", -7) .. "\0\1"
+    write(string.pack("<s8", header) .. data)
+    for _, read_it in ipairs { store.load, store.decode } do
+      local tensors = assert(read_it(read_it == store.load and path or string.pack("<s8", header) .. data))
+      assert.same({ 1, -2.5, math.huge }, tensors.b:totable())
+      assert.same({ "f32", "f32", "i32", "u8" },
+        { tensors.b:type(), tensors.d:type(), tensors.i:type(), tensors.t:type() })
+      assert.same({ (string.unpack("<f", string.pack("<f", 0.1))) }, tensors.d:totable()[1])
+      assert.same({ -math.huge }, tensors.d:totable()[2])
+      assert.same({ -7 }, tensors.i:totable())
+      assert.same({ 0, 1 }, tensors.t:totable())
+    end
+    data = data:sub(1, 22) .. string.pack("<i8", 1 << 31) .. "\0\1"
+    write(string.pack("<s8", header) .. data)
+    assert.same({ nil, path .. ": tensor 'i' holds the number 2147483648, which has more than 32 bits", "format" },
+      { store.load(path) })
+    local long = {}
+    for i = 1, 5000 do
+      long[i] = string.pack("<d", i)
+    end
+    header = '{"d":{"dtype":"F64","shape":[5000],"data_offsets":[0,40000]}}'
+    write(string.pack("<s8", header) .. table.concat(long))
+    local values = assert(store.load(path)).d
+    assert.same({ 1, 1025, 5000 }, { values[1], values[1025], values[5000] })
+  end)
+
+  it("is refused by name when a tensor is of a type that is not known", function()
+    local header = '{"x":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}'
+    assert.same({ nil, "tensor 'x' has the type F8_E4M3, which is not known", "format" },
+      { store.decode(string.pack("<s8", header) .. "\0") })
+  end)
+
   it("writes views as they look", function()
     local whole = tensor.from { { 1, 2 }, { 3, 4 }, { 5, 6 } }
     assert(store.save(path, { x = whole:slice(2, 3) }))
@@ -97,7 +135,15 @@ describe("a safetensors file #c", function()
     local data = ("\0"):rep(16)
     local headers = {
       "", "{", "[]", "7", "null", '{"x":1}', '{"x":{}}', '{"x":[1,2]}', "{}",
-      '{"x":' .. entry('"F64"', "[2]", 0, 16) .. "}",
+      '{"x":' .. entry('"F8_E4M3"', "[16]", 0, 16) .. "}",
+      '{"x":' .. entry('"F64"', "[4]", 0, 16) .. "}",
+      '{"x":' .. entry('"I64"', "[2]", 0, 8) .. "}",
+      '{"x":' .. entry('"F32"', "[2]", 0, 8) .. ',"x":' .. entry('"F32"', "[2]", 8, 16) .. "}",
+      '{"x":' .. entry('"F32"', "[2]", 0, 8) .. ',"\\u0078":' .. entry('"F32"', "[2]", 8, 16) .. "}",
+      '{"x":{"dtype":"U8","dtype":"F32","shape":[4],"data_offsets":[0,16]}}',
+      '{"x":' .. entry('"F32"', "[4]", 0, 16) .. ',"__metadata__":{"a":"1","a":"2"}}',
+      '{"\xFFx":' .. entry('"F32"', "[4]", 0, 16) .. "}",
+      ' {"x":' .. entry('"F32"', "[4]", 0, 16) .. "}",
       '{"x":' .. entry("7", "[4]", 0, 16) .. "}",
       '{"x":' .. entry('"F32"', "[4]", 0, 12) .. "}",
       '{"x":' .. entry('"F32"', "[4]", -16, 0) .. "}",

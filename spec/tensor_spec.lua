@@ -21,6 +21,20 @@ describe("tensor #c", function()
     assert.same({}, t:slice(2, 1):totable())
   end)
 
+  it("views axes in another order", function()
+    local t = ym.tensor.from { { { 1, 2 }, { 3, 4 }, { 5, 6 } } }
+    local turned = t:permute { 3, 1, 2 }
+    assert.same({ { { 1, 3, 5 } }, { { 2, 4, 6 } } }, turned:totable())
+    t:set(1, 2, 2, 40)
+    assert.equal(40, turned:get(2, 1, 2))
+    assert.same({ 1, 3, 5, 2, 40, 6 }, ym.tensor.new({ 2, 1, 3 }):copy(turned):reshape({ 6 }):totable())
+    assert.equal(turned:to("f32"):bytes(), turned:bytes())
+    assert.has_error(function() turned:reshape { 6 } end)
+    for _, axes in ipairs { {}, { 1, 2 }, { 1, 2, 2 }, { 0, 1, 2 }, { 1, 2, 4 }, { 1, 2, "x" } } do
+      assert.has_error(function() t:permute(axes) end, "bad argument #1 to 'permute' (expected every axis once)")
+    end
+  end)
+
   it("keeps the memory of a view alive", function()
     local row = ym.tensor.from { { 1, 2 }, { 3, 4 } }[2]
     for _ = 1, 50 do

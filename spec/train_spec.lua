@@ -47,6 +47,19 @@ local function run(net, data, options)
   return list
 end
 
+-- A tensor of draws.
+local function tensor_of(shape, draw)
+  local count = 1
+  for _, size in ipairs(shape) do
+    count = count * size
+  end
+  local flat = ym.tensor.new { count }
+  for at = 1, count do
+    flat[at] = draw()
+  end
+  return flat:reshape(shape)
+end
+
 describe("training #c", function()
   it("goes through every row each epoch, and learns", function()
     local net, data = make(1)
@@ -97,6 +110,34 @@ describe("training #c", function()
     end
     assert.equal(dumps[1], dumps[2])
     assert.not_equal(dumps[1], dumps[3])
+  end)
+
+  it("gives the same bits with any number of threads, whatever the layers", function()
+    local networks = require "spec.networks"
+    local threads = ym.threads()
+    finally(function() ym.threads(threads) end)
+    for name, inputs in pairs {
+      lstm_net = { x = { 23, 12, 6 }, target = { 23, 1 } },
+      vae = { x = { 23, 6 }, noise = { 23, 4 } },
+      conv_net = { x = { 23, 7, 10, 2 }, target = { 23, 4 } },
+    } do
+      local data, rng = {}, ym.rng.new()
+      for input, shape in pairs(inputs) do
+        data[input] = tensor_of(shape, function()
+          local class = input == "target" and name == "lstm_net" or input == "x" and name == "vae"
+          return class and rng:integer(0, 4) or rng:normal()
+        end)
+      end
+      local dumps = {}
+      for count = 1, 3 do
+        ym.threads(count)
+        local net = nn.graph(networks[name])
+        run(net, data, { epochs = 3, batch = 9, rate = 0.01 })
+        dumps[count] = net:dump()
+      end
+      assert.equal(dumps[1], dumps[2], name)
+      assert.equal(dumps[1], dumps[3], name)
+    end
   end)
 
   it("can be stopped at any step and resumed to the same bits", function()
@@ -214,7 +255,10 @@ describe("misuse of training", function()
     misuse("unknown option 'epoch'", net, data, { epoch = 3 })
     misuse("option 'batch' is 0, expected integer 1..", net, data, { batch = 0 })
     misuse("option 'optimizer' is magic", net, data, { optimizer = "magic" })
-    misuse("'schedule' is 7, expected one of constant, cosine, one_cycle or a function", net, data, { schedule = 7 })
+    misuse("'schedule' is 7, expected string or table or function", net, data, { schedule = 7 })
+    misuse("'schedule' is magic, expected one of constant, step, .*", net, data, { schedule = "magic" })
+    misuse("unknown option 'patience'", net, data, { schedule = { kind = "step", patience = 1 } })
+    misuse("option 'factor' is 2, expected number 0..1", net, data, { schedule = { kind = "plateau", factor = 2 } })
     misuse("no rows", net, data, { validation = {} })
     local state = assert(train.steps(net, data, OPTIONS))():dump()
     misuse("'resume' is of a training with epochs=6 .* not epochs=7", net, data, with { epochs = 7, resume = state })

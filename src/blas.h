@@ -18,6 +18,10 @@ void dsyevr_(const char *job, const char *range, const char *triangle, const int
              double *work, const int *work_size, int *integers, const int *integer_size,
              int *info);
 
+/* LAPACK's Cholesky factor, in place; info is not 0 where there is none. */
+void dpotrf_(const char *triangle, const int *order, double *matrix, const int *stride,
+             int *info);
+
 /* A dense or strided matrix operand; transposed means it is used as its transpose. */
 struct ym_matrix {
 	const float *data;

@@ -14,9 +14,10 @@
 enum { TASK_SIZE = 32768 };
 
 static const struct ym_operator *const tables[] = {
-	ym_leaf_operators,   ym_elementwise_operators, ym_linear_operators,
-	ym_shape_operators,  ym_reduce_operators,      ym_loss_operators,
-	ym_random_operators,
+	ym_leaf_operators,      ym_elementwise_operators, ym_linear_operators,
+	ym_shape_operators,     ym_reduce_operators,      ym_loss_operators,
+	ym_random_operators,    ym_norm_operators,        ym_gather_operators,
+	ym_recurrent_operators, ym_conv_operators,        ym_pool_operators,
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
@@ -39,8 +40,10 @@ void ym_graph_operators(void (*visit)(void *context, const char *name), void *co
 
 struct ym_graph *ym_graph_new(void) {
 	struct ym_graph *graph = ym_alloc(1, sizeof *graph);
-	if (graph != NULL)
-		graph->loss = -1;
+	if (graph == NULL)
+		return NULL;
+	graph->loss = -1;
+	graph->level = ym_simd_best();
 	return graph;
 }
 
@@ -140,7 +143,8 @@ static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node
 		return ym_fail(error, YM_ARGUMENT, "its shape is too large");
 	/* A leaf has said itself whether it wants one. */
 	if (node->input_count > 0)
-		node->wants_gradient = wants && (kind->backward != NULL || node->view);
+		node->wants_gradient = wants && (kind->backward != NULL || node->view ||
+		                                 kind->backward_shared != NULL);
 	return YM_OK;
 }
 
@@ -186,9 +190,9 @@ int ym_graph_nodes(const struct ym_graph *graph) {
 }
 
 enum ym_leaf ym_graph_leaf(const struct ym_graph *graph, int index, const char **name) {
-	static const char *const kinds[] = {"", "input", "param", "const"};
+	static const char *const kinds[] = {"", "input", "param", "const", "state"};
 	const struct ym_node *node = &graph->nodes[index];
-	for (int kind = YM_LEAF_INPUT; kind <= YM_LEAF_CONST; kind++)
+	for (int kind = YM_LEAF_INPUT; kind <= YM_LEAF_STATE; kind++)
 		if (strcmp(node->kind->name, kinds[kind]) == 0) {
 			*name = ym_node_text(node, "name", "");
 			return (enum ym_leaf)kind;
@@ -207,11 +211,12 @@ int ym_graph_shape(const struct ym_graph *graph, int index, size_t shape[YM_RANK
 	return node->rank - skipped;
 }
 
-/* Gives parameters, then constants, their places: each starts a new cache line. */
+/* Gives parameters, then constants, then states, their places: each starts a new cache
+** line. */
 static enum ym_status place_leaves(struct ym_graph *graph, struct ym_error *error) {
 	size_t offset = 0;
 	const char *name;
-	for (int kind = YM_LEAF_PARAM; kind <= YM_LEAF_CONST; kind++) {
+	for (int kind = YM_LEAF_PARAM; kind <= YM_LEAF_STATE; kind++) {
 		for (int index = 0; index < graph->count; index++) {
 			struct ym_node *node = &graph->nodes[index];
 			if ((int)ym_graph_leaf(graph, index, &name) != kind)
@@ -244,14 +249,14 @@ static void mark_sums(struct ym_graph *graph) {
 /* Cuts node's gradient in tasks; returns how many, and writes them where tasks is
 ** not NULL. */
 static size_t cut_tasks(const struct ym_node *node, struct ym_task *tasks) {
-	size_t rows = node->rank > 0 ? node->shape[0] : 1, count = 0;
-	size_t each = node->row == 0 ? rows : TASK_SIZE / (node->row / rows + 1) + 1;
-	for (size_t first = 0; first < rows; first += each, count++)
+	size_t line = ym_node_line(node), lines = node->row / line, count = 0;
+	size_t each = TASK_SIZE / line + 1;
+	for (size_t first = 0; first < lines; first += each, count++)
 		if (tasks != NULL)
 			tasks[count] = (struct ym_task){
 				.node = node->index,
 				.first = first,
-				.count = rows - first < each ? rows - first : each,
+				.count = lines - first < each ? lines - first : each,
 			};
 	return count;
 }
@@ -293,8 +298,8 @@ size_t ym_graph_parameters(const struct ym_graph *graph) {
 	return graph->parameters;
 }
 
-/* Values of parameters and constants stay where they are from now on; all others have
-** a new place in every run (ym_graph_place). */
+/* Values of parameters, constants and states stay where they are from now on; all others
+** have a new place in every run (ym_graph_place). */
 void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
 	const char *name;
 	for (int index = 0; index < graph->count; index++)
@@ -302,21 +307,22 @@ void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
 			graph->nodes[index].value = weights + graph->nodes[index].offset;
 }
 
-/* Glorot: uniform, variance 2 / (in + out). Kaiming: normal, variance 2 / in. The last
-** axis is counted as out, the product of the others as in. */
+/* Glorot and Bengio 2010: variance 2 / (in + out), uniform. He et al. 2015 (Kaiming):
+** variance 2 / in, normal. Each also with the other distribution. A matrix is (in, out),
+** a convolution's weight (height, width, in, out), of which all places count. */
 static void initialise(struct ym_node *node, struct ym_rng *rng) {
 	const char *kind = ym_node_text(node, "init", "zeros");
-	double value = ym_node_number(node, "value", 1);
-	double out = node->rank > 0 ? (double)node->shape[node->rank - 1] : 1;
-	double in = (double)node->row / fmax(out, 1);
-	bool uniform = strcmp(kind, "glorot") == 0, normal = strcmp(kind, "normal") == 0;
-	double scale = strcmp(kind, "zeros") == 0 ? 0 : value;
-	if (uniform)
-		scale = value * sqrt(6 / (in + out));
-	if (strcmp(kind, "kaiming") == 0) {
-		scale = value * sqrt(2 / fmax(in, 1));
-		normal = true;
-	}
+	bool window = node->rank == 4, glorot = strncmp(kind, "glorot", 6) == 0;
+	double last = node->rank > 0 ? (double)node->shape[node->rank - 1] : 1;
+	double in = (double)node->row / last;
+	double out = window ? (double)node->row / (double)node->shape[2] : last;
+	double scale = strcmp(kind, "zeros") == 0 ? 0 : ym_node_number(node, "value", 1);
+	bool normal = strcmp(kind, "normal") == 0 || strcmp(kind, "kaiming") == 0 ||
+	              strcmp(kind, "glorot_normal") == 0;
+	bool uniform = strcmp(kind, "uniform") == 0 || strcmp(kind, "glorot") == 0 ||
+	               strcmp(kind, "kaiming_uniform") == 0;
+	if (glorot || strncmp(kind, "kaiming", 7) == 0)
+		scale *= sqrt((uniform ? 6 : 2) / (glorot ? in + out : fmax(in, 1)));
 	for (size_t at = 0; at < node->row; at++) {
 		double draw = uniform  ? 2 * ym_rng_uniform(rng) - 1
 		              : normal ? ym_rng_normal(rng)
@@ -332,9 +338,10 @@ void ym_graph_initialise(struct ym_graph *graph, uint64_t seed) {
 	const char *name;
 	for (int index = 0; index < graph->count; index++) {
 		struct ym_rng rng;
-		if (ym_graph_leaf(graph, index, &name) != YM_LEAF_PARAM)
+		enum ym_leaf leaf = ym_graph_leaf(graph, index, &name);
+		if (leaf != YM_LEAF_PARAM && leaf != YM_LEAF_STATE)
 			continue;
-		ym_rng_seed(&rng, seed, ++stream);
+		ym_rng_seed(&rng, seed, leaf == YM_LEAF_PARAM ? ++stream : 0);
 		initialise(&graph->nodes[index], &rng);
 	}
 }

@@ -12,6 +12,7 @@
 #define GRAPH_H
 
 #include "pool.h"
+#include "simd.h"
 #include "tensor.h"
 
 struct ym_graph;
@@ -40,8 +41,14 @@ void ym_graph_operators(void (*visit)(void *context, const char *name), void *co
 /* How many nodes were added: their indices are 0 .. that less 1. */
 int ym_graph_nodes(const struct ym_graph *graph);
 
-/* What a node is. A leaf of kind input, param or const has a name; others NULL. */
-enum ym_leaf { YM_LEAF_NONE, YM_LEAF_INPUT, YM_LEAF_PARAM, YM_LEAF_CONST };
+/* What a node is. A leaf has a name; others NULL. */
+enum ym_leaf {
+	YM_LEAF_NONE,
+	YM_LEAF_INPUT,
+	YM_LEAF_PARAM,
+	YM_LEAF_CONST,
+	YM_LEAF_STATE,
+};
 enum ym_leaf ym_graph_leaf(const struct ym_graph *graph, int index, const char **name);
 
 /* Shape of a node without the batch axis; returns its rank (0 for one number a row).
@@ -55,12 +62,13 @@ int ym_graph_shape(const struct ym_graph *graph, int index, size_t shape[YM_RANK
 enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
                                struct ym_error *error);
 
-/* Floats in the block of weights: all parameters, contiguous, then all constants. */
+/* Floats in the block of weights: all parameters, contiguous, then all constants and
+** states. */
 size_t ym_graph_weights(const struct ym_graph *graph);
 size_t ym_graph_parameters(const struct ym_graph *graph); /* of these, parameters */
 void ym_graph_place_weights(struct ym_graph *graph, float *weights);
 
-/* Fills every parameter by its own "init" setting. */
+/* Fills every parameter and state by its own "init" setting. */
 void ym_graph_initialise(struct ym_graph *graph, uint64_t seed);
 
 /* Floats a run of this many rows needs; 0 when the size overflows. */
@@ -68,6 +76,9 @@ size_t ym_graph_measure(struct ym_graph *graph, size_t rows, bool training);
 /* Lays a run out in that much memory. Must precede every run. Gradients have a place
 ** only in a training run. */
 void ym_graph_place(struct ym_graph *graph, size_t rows, bool training, float *memory);
+
+/* The instructions that kernels use from now on; at first the best the CPU has. */
+void ym_graph_level(struct ym_graph *graph, enum ym_simd level);
 
 /* Forgets what was fed. */
 void ym_graph_unfeed(struct ym_graph *graph);
@@ -96,6 +107,9 @@ enum ym_status ym_graph_forward(struct ym_graph *graph, struct ym_pool *pool,
 enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
                                  const struct ym_rows *rows, uint64_t draw,
                                  double *loss, struct ym_error *error);
+
+/* After a backward run whose step was taken: lets states follow that minibatch. */
+void ym_graph_learn(struct ym_graph *graph, size_t rows);
 
 /* A node's memory: (rows, row) floats when batched, else row floats. */
 float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row);

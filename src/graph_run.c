@@ -2,6 +2,9 @@
 ** Running: memory, and the order of the work. Everything batched is done part by part,
 ** parts of the minibatch on different threads; then the gradients of what all parts
 ** share (run_task), task by task; then, backward, what is not batched.
+** Nodes that need the whole minibatch at once (struct ym_whole) cut a training run in
+** stretches: all parts go through one before any starts the next. A forward run of
+** fewer rows than parts goes node by node instead, and shares the work of each.
 */
 #include "graph.h"
 
@@ -17,6 +20,8 @@ struct run {
 	bool training;
 	uint64_t draw;
 	size_t parts;
+	int first, last;       /* the stretch: nodes first .. last - 1 */
+	bool forward, back;    /* which ways to go through it */
 	double loss[YM_PARTS]; /* sums over the part */
 	struct ym_error error[YM_PARTS];
 };
@@ -47,9 +52,9 @@ static float *take(struct layout *layout, size_t rows, size_t row) {
 /* One node's value, gradient and scratch memory. */
 static void place_node(struct layout *layout, struct ym_node *node, size_t rows,
                        bool training) {
-	const char *name = node->kind->name;
-	bool param = strcmp(name, "param") == 0,
-		 fixed = param || strcmp(name, "const") == 0;
+	bool param = ym_node_is_leaf(node, "param");
+	bool fixed = param || ym_node_is_leaf(node, "const") ||
+	             ym_node_is_leaf(node, "state");
 	size_t height = node->batched ? rows : 1;
 	struct ym_node place = {0};
 	if (!fixed)
@@ -60,6 +65,8 @@ static void place_node(struct layout *layout, struct ym_node *node, size_t rows,
 		place.sums = take(layout, YM_PARTS, node->row);
 	if (node->scratch > 0)
 		place.scratch_memory = take(layout, height, node->scratch);
+	if (training && node->wants_gradient)
+		place.prepared_memory = take(layout, 1, node->prepared);
 	if (layout->base == NULL)
 		return;
 	if (!fixed)
@@ -68,6 +75,7 @@ static void place_node(struct layout *layout, struct ym_node *node, size_t rows,
 		node->gradient = place.gradient;
 	node->sums = place.sums;
 	node->scratch_memory = place.scratch_memory;
+	node->prepared_memory = place.prepared_memory;
 }
 
 /* The gradients of all parameters come first and lie as the weights do, so that an
@@ -79,7 +87,7 @@ static void place_all(struct ym_graph *graph, size_t rows, bool training,
 	for (int index = 0; index < graph->count; index++) {
 		struct ym_node *node = &graph->nodes[index];
 		if (!node->view) {
-			if (layout->base != NULL && strcmp(node->kind->name, "param") == 0)
+			if (layout->base != NULL && ym_node_is_leaf(node, "param"))
 				node->gradient = training ? gradients + node->offset : NULL;
 			place_node(layout, node, rows, training);
 		} else if (layout->base != NULL) {
@@ -104,6 +112,10 @@ void ym_graph_place(struct ym_graph *graph, size_t rows, bool training, float *m
 	place_all(graph, rows, training, &layout);
 	if (training) /* what lies between parameters counts in the gradient's norm */
 		memset(graph->gradients, 0, graph->parameters * sizeof *graph->gradients);
+}
+
+void ym_graph_level(struct ym_graph *graph, enum ym_simd level) {
+	graph->level = level;
 }
 
 void ym_graph_unfeed(struct ym_graph *graph) {
@@ -192,8 +204,10 @@ static struct ym_job make_job(const struct run *run, struct ym_error *error) {
 		.nodes = run->graph->nodes,
 		.part = -1,
 		.rows = run->rows->rows,
+		.slices = 1,
 		.order = run->rows->order,
 		.offset = run->rows->offset,
+		.level = run->graph->level,
 		.training = run->training,
 		.draw = run->draw,
 		.error = error,
@@ -202,8 +216,8 @@ static struct ym_job make_job(const struct run *run, struct ym_error *error) {
 
 /* Nodes are in an order in which each comes after its inputs. */
 static void forward_nodes(const struct ym_job *job, const struct ym_graph *graph,
-                          bool batched) {
-	for (int index = 0; index < graph->count; index++) {
+                          bool batched, int first, int last) {
+	for (int index = first; index < last; index++) {
 		const struct ym_node *node = &graph->nodes[index];
 		if (node->needed && node->batched == batched && !node->view &&
 		    node->kind->forward != NULL)
@@ -211,16 +225,22 @@ static void forward_nodes(const struct ym_job *job, const struct ym_graph *graph
 	}
 }
 
+/* True when the gradient of a needed node is computed: the loss depends on it. */
+static bool reached(struct ym_graph *graph, int index) {
+	const struct ym_node *node = &graph->nodes[index];
+	return node->needed && node->wants_gradient && !node->view &&
+	       (owner(graph, index)->last_use >= 0 || index == graph->loss ||
+	        owner(graph, graph->loss) == node);
+}
+
 /* From the last node to the first, each gradient being complete when its node is
 ** reached. A batched gradient is cleared just before the first node adds to it, while
 ** its memory is at hand. */
 static void backward_nodes(const struct ym_job *job, struct ym_graph *graph,
-                           bool batched) {
-	for (int index = graph->count - 1; index >= 0; index--) {
+                           bool batched, int first, int last) {
+	for (int index = last - 1; index >= first; index--) {
 		const struct ym_node *node = &graph->nodes[index];
-		bool used = owner(graph, index)->last_use >= 0 || index == graph->loss;
-		if (!node->needed || !node->wants_gradient || node->batched != batched ||
-		    node->view || !(used || owner(graph, graph->loss) == node))
+		if (node->batched != batched || !reached(graph, index))
 			continue;
 		for (int input = 0; input < node->input_count; input++) {
 			const struct ym_node *source = owner(graph, node->inputs[input]);
@@ -255,22 +275,25 @@ static double begin_backward(const struct ym_job *job, struct ym_graph *graph,
 	return sum;
 }
 
-/* What one part does: forward through all batched nodes and, in training, back, its
-** rows still in the cache of its core. */
+/* What one part does: forward through the batched nodes of a stretch, or back, or both,
+** its rows still in the cache of its core. The nodes of a stretch but its first, and the
+** first of the next, are what goes back together: see run_stretches. */
 static void run_part(void *context, size_t part, int worker) {
 	struct run *run = context;
 	struct ym_job job = make_job(run, &run->error[part]);
 	struct ym_arithmetic before = ym_arithmetic_begin();
+	int back = run->first > 0 ? run->first + 1 : 0, count = run->graph->count;
 	(void)worker;
-	run->error[part].status = YM_OK;
 	job.part = (int)part;
 	job.first = run->rows->rows * part / run->parts;
 	job.rows = run->rows->rows * (part + 1) / run->parts - job.first;
-	forward_nodes(&job, run->graph, true);
-	if (run->training) {
+	if (run->forward)
+		forward_nodes(&job, run->graph, true, run->first, run->last);
+	if (run->back && run->last == count)
 		run->loss[part] = begin_backward(&job, run->graph, run->rows->rows);
-		backward_nodes(&job, run->graph, true);
-	}
+	if (run->back)
+		backward_nodes(&job, run->graph, true, back,
+		               run->last < count ? run->last + 1 : count);
 	ym_arithmetic_end(before);
 }
 
@@ -281,8 +304,8 @@ static void run_task(void *context, size_t which, int worker) {
 	const struct ym_graph *graph = run->graph;
 	const struct ym_task *task = &graph->tasks[which];
 	const struct ym_node *target = &graph->nodes[task->node];
-	size_t stride = target->row / (target->rank > 0 ? target->shape[0] : 1);
-	size_t count = task->count * stride, first = task->first * stride;
+	size_t line = ym_node_line(target);
+	size_t count = task->count * line, first = task->first * line;
 	float *gradient = target->gradient + first;
 	struct ym_job job = make_job(run, NULL);
 	struct ym_arithmetic before = ym_arithmetic_begin();
@@ -291,7 +314,7 @@ static void run_task(void *context, size_t which, int worker) {
 	for (int index = 0; target->needed && index < graph->count; index++) {
 		const struct ym_node *node = &graph->nodes[index];
 		int inputs = node->kind->backward_shared == NULL ? 0 : node->input_count;
-		bool used = node->needed && node->batched && node->wants_gradient;
+		bool used = node->batched && reached(run->graph, index);
 		for (int input = node->kind->shared; used && input < inputs; input++)
 			if (node->inputs[input] == task->node)
 				node->kind->backward_shared(&job, node, input, task->first, task->count,
@@ -306,6 +329,90 @@ static void run_task(void *context, size_t which, int worker) {
 	ym_arithmetic_end(before);
 }
 
+/* The work for the whole minibatch of the node run->first, channel by channel. */
+static void run_whole(void *context, size_t part, int worker) {
+	struct run *run = context;
+	const struct ym_node *node = &run->graph->nodes[run->first];
+	struct ym_job job = make_job(run, NULL);
+	struct ym_arithmetic before = ym_arithmetic_begin();
+	size_t channels = node->shape[node->rank - 1];
+	size_t first = channels * part / YM_PARTS;
+	size_t count = channels * (part + 1) / YM_PARTS - first;
+	(void)worker;
+	if (run->forward)
+		node->whole->measure(&job, node, first, count);
+	else
+		node->whole->slopes(&job, node, first, count);
+	ym_arithmetic_end(before);
+}
+
+/* True for a node that has to see the whole minibatch. */
+static bool is_whole(const struct ym_graph *graph, int index) {
+	return graph->nodes[index].whole != NULL && graph->nodes[index].needed;
+}
+
+/* A stretch starts at a node that has to see the whole minibatch, and ends before the
+** next. Forward, that node's inputs are there in all rows when the stretch starts; back,
+** its gradient is when the rest of the stretch is done, so it goes back with the stretch
+** before. */
+static void run_stretches(struct run *run, struct ym_pool *pool) {
+	const struct ym_graph *graph = run->graph;
+	run->forward = true;
+	for (run->last = 0; run->last < graph->count;) {
+		run->first = run->last++;
+		while (run->last < graph->count &&
+		       !(run->training && is_whole(graph, run->last)))
+			run->last++;
+		if (run->training && is_whole(graph, run->first))
+			ym_pool_run(pool, YM_PARTS, run_whole, run);
+		run->back = run->training && run->last == graph->count;
+		ym_pool_run(pool, run->parts, run_part, run);
+	}
+	run->forward = false;
+	while (run->training && run->first > 0) {
+		if (reached(run->graph, run->first))
+			ym_pool_run(pool, YM_PARTS, run_whole, run);
+		run->last = run->first--;
+		while (run->first > 0 && !is_whole(graph, run->first))
+			run->first--;
+		ym_pool_run(pool, run->parts, run_part, run);
+	}
+}
+
+/* What a node wants of its weights before the parts. */
+static void run_prepare(void *context, size_t index, int worker) {
+	struct run *run = context;
+	const struct ym_node *node = &run->graph->nodes[index];
+	struct ym_job job = make_job(run, NULL);
+	(void)worker;
+	if (node->prepare != NULL && node->needed && node->wants_gradient)
+		node->prepare(&job, node);
+}
+
+/* A share of the work for the node run->first and all rows. */
+static void run_slice(void *context, size_t slice, int worker) {
+	struct run *run = context;
+	const struct ym_graph *graph = run->graph;
+	struct ym_job job = make_job(run, &run->error[0]);
+	struct ym_arithmetic before = ym_arithmetic_begin();
+	(void)worker;
+	job.part = 0;
+	job.slice = slice;
+	job.slices = graph->nodes[run->first].sliced ? YM_PARTS : 1;
+	forward_nodes(&job, graph, true, run->first, run->last);
+	ym_arithmetic_end(before);
+}
+
+/* Nodes that are worth it are shared, the others are not. */
+static void run_slices(struct run *run, struct ym_pool *pool) {
+	const struct ym_graph *graph = run->graph;
+	for (run->last = 0; run->last < graph->count;) {
+		bool sliced = graph->nodes[run->last].sliced;
+		run->first = run->last++;
+		ym_pool_run(pool, sliced ? YM_PARTS : 1, run_slice, run);
+	}
+}
+
 /* What is not batched is computed once, before the parts that use it; of their errors
 ** the first part's counts, whichever was found first. */
 static enum ym_status run_forward(struct run *run, struct ym_pool *pool,
@@ -316,9 +423,16 @@ static enum ym_status run_forward(struct run *run, struct ym_pool *pool,
 	error->status = YM_OK;
 	fixed = make_job(run, error);
 	before = ym_arithmetic_begin();
-	forward_nodes(&fixed, run->graph, false);
+	forward_nodes(&fixed, run->graph, false, 0, run->graph->count);
 	ym_arithmetic_end(before);
-	ym_pool_run(pool, run->parts, run_part, run);
+	for (size_t part = 0; part < run->parts; part++)
+		run->error[part].status = YM_OK;
+	if (run->training)
+		ym_pool_run(pool, (size_t)run->graph->count, run_prepare, run);
+	if (run->training || run->rows->rows >= YM_PARTS)
+		run_stretches(run, pool);
+	else if (run->rows->rows > 0)
+		run_slices(run, pool);
 	for (size_t part = 0; part < run->parts && error->status == YM_OK; part++)
 		if (run->error[part].status != YM_OK)
 			*error = run->error[part];
@@ -353,7 +467,7 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 	ym_pool_run(pool, graph->task_count, run_task, &run);
 	fixed = make_job(&run, error);
 	before = ym_arithmetic_begin();
-	backward_nodes(&fixed, graph, false);
+	backward_nodes(&fixed, graph, false, 0, graph->count);
 	ym_arithmetic_end(before);
 	for (size_t part = 0; part < run.parts; part++)
 		sum += run.loss[part];
@@ -368,10 +482,19 @@ float *ym_graph_value(const struct ym_graph *graph, int index, size_t *row) {
 
 float *ym_graph_gradient(const struct ym_graph *graph, int index) {
 	const struct ym_node *node = &graph->nodes[index];
-	bool reached = !node->batched || node->last_use >= 0;
-	return node->wants_gradient && reached ? node->gradient : NULL;
+	bool computed = !node->batched || node->last_use >= 0;
+	return node->wants_gradient && computed ? node->gradient : NULL;
 }
 
 float *ym_graph_gradients(const struct ym_graph *graph) {
 	return graph->gradients;
+}
+
+void ym_graph_learn(struct ym_graph *graph, size_t rows) {
+	const struct ym_rows whole = {.rows = rows};
+	const struct run run = {.graph = graph, .rows = &whole, .training = true};
+	struct ym_job job = make_job(&run, NULL);
+	for (int index = 0; index < graph->count; index++)
+		if (is_whole(graph, index))
+			graph->nodes[index].whole->learn(&job, &graph->nodes[index]);
 }

@@ -32,6 +32,7 @@ static void reserve(lua_State *L, size_t rows, bool training) {
 		lua_pop(L, 1);
 	}
 	ym_graph_place(box->graph, rows, training, memory);
+	ym_graph_level(box->graph, ym_state_simd(L));
 }
 
 /* Feeds the graph from the table at arg (input node -> tensor), and finds the rows:
@@ -271,6 +272,7 @@ static int graph_step(lua_State *L) {
 	if (ym_optim_step(optim, ym_state_pool(L), weights->data, ym_graph_gradients(graph),
 	                  &norm, &error) != YM_OK)
 		return ym_push_outcome(L, &error);
+	ym_graph_learn(graph, ym_check_graph(L)->learned);
 	lua_pushnumber(L, loss);
 	lua_pushnumber(L, norm);
 	return 2;

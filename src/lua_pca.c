@@ -20,11 +20,13 @@ static const struct ym_tensor *check_matrix(lua_State *L, int arg) {
 	return tensor;
 }
 
-/* fit(x, components) -> mean, axes, variance, total; or nil, message, "argument" where
-** the number of components does not suit x */
+/* fit(x, components, method, seed) -> mean, axes, variance, total; or nil, message,
+** "argument" where the number of components does not suit x */
 static int pca_fit(lua_State *L) {
 	const struct ym_tensor *x = check_matrix(L, 1);
 	lua_Integer components = luaL_checkinteger(L, 2);
+	int method = luaL_checkoption(L, 3, "auto", ym_pca_method_names);
+	uint64_t seed = (uint64_t)luaL_optinteger(L, 4, 1);
 	struct ym_pca pca = {.columns = x->shape[1]};
 	size_t shape[2];
 	struct ym_error error;
@@ -36,7 +38,8 @@ static int pca_fit(lua_State *L) {
 	pca.mean = ym_push_vector(L, pca.columns);
 	pca.axes = ym_push_tensor(L, YM_F32, 2, shape)->data;
 	pca.variance = ym_push_vector(L, shape[0]);
-	if (ym_pca_fit(&pca, x, ym_state_pool(L), &error) != YM_OK) {
+	if (ym_pca_fit(&pca, x, (enum ym_pca_method)method, seed, ym_state_pool(L),
+	               &error) != YM_OK) {
 		if (error.status != YM_ARGUMENT)
 			return ym_push_failure(L, &error);
 		luaL_pushfail(L);

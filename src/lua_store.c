@@ -63,27 +63,35 @@ static int store_write(lua_State *L) {
 	return 1;
 }
 
-/* fill(source, offset, tensor) -> true: reads the tensor's bytes from a string at that
-** offset (from 0), or from an open file where it stands. The caller knows that a
-** string has them. */
+/* fill(source, offset, tensor, [stored]) -> true: reads the tensor's elements from a
+** string at that offset (from 0), or from an open file where it stands. The caller knows
+** that a string has them, and that the tensor's type suits how they are stored. */
 static int store_fill(lua_State *L) {
 	struct ym_tensor *tensor = check_contiguous(L, 3);
-	size_t bytes = byte_count(tensor), size;
+	enum ym_stored stored = (enum ym_stored)luaL_checkoption(L, 4, "same",
+	                                                         ym_stored_names);
+	size_t count = ym_tensor_count(tensor), bytes, size;
+	struct ym_error error;
+	enum ym_status status;
+	luaL_argcheck(L,
+	              stored == YM_STORED_SAME ||
+	                  tensor->type == (stored == YM_STORED_I64 ? YM_I32 : YM_F32),
+	              3, "does not suit what is stored");
+	bytes = count * ym_stored_size(stored, tensor);
 	if (lua_type(L, 1) == LUA_TSTRING) {
 		const char *source = lua_tolstring(L, 1, &size);
 		lua_Integer offset = luaL_checkinteger(L, 2);
 		luaL_argcheck(
 			L, offset >= 0 && (size_t)offset <= size && bytes <= size - (size_t)offset,
 			2, "outside the string");
-		if (bytes > 0)
-			memcpy(tensor->data, source + offset, bytes);
+		status = ym_store_put(tensor, 0, count, stored, source + offset, &error);
 	} else {
 		luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
-		struct ym_error error;
 		luaL_argcheck(L, stream->closef != NULL, 1, "the file is closed");
-		if (ym_store_fill(stream->f, tensor, &error) != YM_OK)
-			return ym_push_failure(L, &error);
+		status = ym_store_fill(stream->f, tensor, stored, &error);
 	}
+	if (status != YM_OK)
+		return ym_push_failure(L, &error);
 	lua_pushboolean(L, true);
 	return 1;
 }

@@ -281,6 +281,29 @@ static int tensor_reshape(lua_State *L) {
 	return 1;
 }
 
+/* t:permute(axes) -> view whose axis i is the axis of t at place i of the list */
+static int tensor_permute(lua_State *L) {
+	struct ym_tensor *tensor = ym_check_tensor(L, 1), view = *tensor;
+	bool taken[YM_RANK] = {false};
+	luaL_checktype(L, 2, LUA_TTABLE);
+	luaL_argcheck(L, lua_rawlen(L, 2) == (size_t)tensor->rank, 2,
+	              "expected every axis once");
+	for (int i = 0; i < tensor->rank; i++) {
+		lua_Integer axis;
+		int whole;
+		lua_rawgeti(L, 2, i + 1);
+		axis = lua_tointegerx(L, -1, &whole);
+		lua_pop(L, 1);
+		luaL_argcheck(L, whole && axis >= 1 && axis <= tensor->rank && !taken[axis - 1],
+		              2, "expected every axis once");
+		taken[axis - 1] = true;
+		view.shape[i] = tensor->shape[axis - 1];
+		view.stride[i] = tensor->stride[axis - 1];
+	}
+	ym_push_view(L, 1, &view);
+	return 1;
+}
+
 /* t:rows(list) -> a new tensor of the rows (axis 1) named by a table of indices */
 static int tensor_rows(lua_State *L) {
 	struct ym_tensor *tensor = ym_check_tensor(L, 1), *copy;
@@ -410,11 +433,13 @@ static const luaL_Reg functions[] = {
 	{"new", tensor_new}, {"from", tensor_from}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-	{"get", tensor_get},   {"set", tensor_set},         {"fill", tensor_fill},
-	{"copy", tensor_copy}, {"to", tensor_to},           {"shape", tensor_shape},
-	{"type", tensor_type}, {"slice", tensor_slice},     {"reshape", tensor_reshape},
-	{"rows", tensor_rows}, {"totable", tensor_totable}, {"bytes", tensor_bytes},
-	{NULL, NULL},
+	{"get", tensor_get},         {"set", tensor_set},
+	{"fill", tensor_fill},       {"copy", tensor_copy},
+	{"to", tensor_to},           {"shape", tensor_shape},
+	{"type", tensor_type},       {"slice", tensor_slice},
+	{"reshape", tensor_reshape}, {"permute", tensor_permute},
+	{"rows", tensor_rows},       {"totable", tensor_totable},
+	{"bytes", tensor_bytes},     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

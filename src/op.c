@@ -15,6 +15,10 @@ const struct ym_attribute *ym_node_attribute(const struct ym_node *node,
 	return NULL;
 }
 
+bool ym_node_is_leaf(const struct ym_node *node, const char *kind) {
+	return strcmp(node->kind->name, kind) == 0;
+}
+
 double ym_node_number(const struct ym_node *node, const char *name, double fallback) {
 	const struct ym_attribute *attribute = ym_node_attribute(node, name);
 	return attribute != NULL && attribute->count > 0 ? attribute->numbers[0] : fallback;
@@ -77,6 +81,47 @@ enum ym_status ym_node_axis(const struct ym_node *node, const struct ym_node *in
 	                         error);
 	(*axis)--;
 	return status;
+}
+
+enum ym_status ym_node_pair(const struct ym_node *node, const char *name,
+                            size_t fallback, size_t pair[2], struct ym_error *error) {
+	const struct ym_attribute *option = ym_node_attribute(node, name);
+	pair[0] = pair[1] = fallback;
+	if (option == NULL && fallback > 0)
+		return YM_OK;
+	if (option == NULL || option->text != NULL || option->count < 1 ||
+	    option->count > 2)
+		return ym_fail(error, YM_ARGUMENT, "option '%s' must be one or two numbers",
+		               name);
+	for (size_t side = 0; side < 2; side++) {
+		double number = option->numbers[side % option->count];
+		if (!(number >= 1 && number <= 0x1p20) || number != (double)(size_t)number)
+			return ym_fail(error, YM_ARGUMENT,
+			               "option '%s' is %g, expected a whole number 1..1048576",
+			               name, number);
+		pair[side] = (size_t)number;
+	}
+	return YM_OK;
+}
+
+enum ym_status ym_node_padding(const struct ym_node *node, bool *same,
+                               struct ym_error *error) {
+	const char *padding = ym_node_text(node, "padding", "valid");
+	*same = strcmp(padding, "same") == 0;
+	if (!*same && strcmp(padding, "valid") != 0)
+		return ym_fail(error, YM_ARGUMENT, "padding is '%.40s', expected same or valid",
+		               padding);
+	return YM_OK;
+}
+
+enum ym_status ym_node_relu(const struct ym_node *node, bool *relu,
+                            struct ym_error *error) {
+	const char *activation = ym_node_text(node, "activation", "");
+	*relu = strcmp(activation, "relu") == 0;
+	if (!*relu && ym_node_attribute(node, "activation") != NULL)
+		return ym_fail(error, YM_ARGUMENT, "activation is '%.40s', expected relu",
+		               activation);
+	return YM_OK;
 }
 
 struct ym_walk ym_node_walk(const struct ym_node *node, size_t axis) {

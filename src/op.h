@@ -11,11 +11,15 @@
 #define OP_H
 
 #include "rng.h"
+#include "simd.h"
 #include "tensor.h"
 
 /* A minibatch is split in this many parts of neighbouring rows (fewer when it has
 ** fewer rows), whatever the threads. */
 enum { YM_PARTS = 4 };
+
+/* So many products for one row are worth being shared by threads: see ym_node. */
+enum { YM_SLICED = 1 << 20 };
 
 /* A number list, or a text (numbers is then NULL). A single number is a list of 1. */
 struct ym_attribute {
@@ -23,6 +27,22 @@ struct ym_attribute {
 	char *text;
 	double *numbers;
 	size_t count;
+};
+
+struct ym_job;
+struct ym_node;
+
+/* What an operator asks of the whole minibatch at once. In training, measure is called
+** when its inputs are there in all rows and before its forward, slopes when its
+** gradient is and before its backward; each for elements first .. first + count - 1 of
+** the last axis, of a job for all rows. They leave their results in the plan. learn is
+** called after a step of training that succeeded, and may change states. */
+struct ym_whole {
+	void (*measure)(const struct ym_job *job, const struct ym_node *node, size_t first,
+	                size_t count);
+	void (*slopes)(const struct ym_job *job, const struct ym_node *node, size_t first,
+	               size_t count);
+	void (*learn)(const struct ym_job *job, const struct ym_node *node);
 };
 
 struct ym_node {
@@ -38,6 +58,12 @@ struct ym_node {
 	size_t scratch; /* floats kept from forward to backward, a row */
 	bool view;      /* shares the memory of its first input, in the same order */
 	void *plan;     /* what forward and backward need to know; freed with the node */
+	const struct ym_whole *whole; /* NULL: rows do not depend on each other */
+	/* Fills prepared floats, of the weights alone, once before a training run. */
+	void (*prepare)(const struct ym_job *job, const struct ym_node *node);
+	size_t prepared;
+	bool relu;   /* its option "activation" is "relu" */
+	bool sliced; /* forward can do a share of the work of few rows: see struct ym_job */
 
 	/* Set by the graph. */
 	size_t row;    /* elements of one row, or of all when not batched */
@@ -47,12 +73,13 @@ struct ym_node {
 	bool needed, ready; /* in this run: computed, computable from the inputs fed */
 	int last_use;       /* in this run: the last needed node that reads this memory */
 	const struct ym_tensor *feed; /* of an input: where its rows come from */
-	float *value, *gradient, *scratch_memory;
+	float *value, *gradient, *scratch_memory, *prepared_memory;
 	float *sums; /* (YM_PARTS, row): each part's gradient */
 };
 
-/* Work after the parts are done: rows first .. first + count - 1 (of axis 1) of the
-** gradient of one node that is not batched. */
+/* Work after the parts are done: lines first .. first + count - 1 of the gradient of
+** one node that is not batched. A line is along the last axis, or one element of a
+** vector. */
 struct ym_task {
 	int node;
 	size_t first, count;
@@ -62,6 +89,7 @@ struct ym_graph {
 	struct ym_node *nodes;
 	int count, capacity, loss;
 	size_t parameters, weights; /* floats; see ym_graph_weights */
+	enum ym_simd level;         /* of the kernels */
 	struct ym_task *tasks;
 	size_t task_count;
 	float *gradients; /* of all parameters, in a training run */
@@ -75,6 +103,8 @@ struct ym_job {
 	size_t first, rows;   /* rows first .. first + rows - 1 of the minibatch */
 	const int32_t *order; /* row i is row order[i] - 1 of the fed tensors; or NULL */
 	size_t offset;        /* row i is row offset + i of them when order is NULL */
+	size_t slice, slices; /* of a sliced node, forward: do this one of so many shares */
+	enum ym_simd level;   /* of the kernels */
 	bool training;
 	uint64_t draw;          /* seed of this step's random numbers */
 	struct ym_error *error; /* where an operator reports unusable data */
@@ -92,8 +122,8 @@ struct ym_operator {
 	/* Adds to the gradient of each input that has one (ym_job_gradient). NULL: the
 	** operator has no gradient, or is a view. */
 	void (*backward)(const struct ym_job *job, const struct ym_node *node);
-	/* Where summing parts would cost too much: adds to rows first .. first + count - 1
-	** (of axis 1) of the gradient of an input that is not batched, from all rows of
+	/* Where summing parts would cost too much: adds to lines first .. first + count - 1
+	** (see ym_task) of the gradient of an input that is not batched, from all rows of
 	** the minibatch. backward then leaves such inputs from number `shared` on alone. */
 	void (*backward_shared)(const struct ym_job *job, const struct ym_node *node,
 	                        int input, size_t first, size_t count, float *gradient);
@@ -108,10 +138,17 @@ extern const struct ym_operator ym_shape_operators[];
 extern const struct ym_operator ym_reduce_operators[];
 extern const struct ym_operator ym_loss_operators[];
 extern const struct ym_operator ym_random_operators[];
+extern const struct ym_operator ym_norm_operators[];
+extern const struct ym_operator ym_gather_operators[];
+extern const struct ym_operator ym_recurrent_operators[];
+extern const struct ym_operator ym_conv_operators[];
+extern const struct ym_operator ym_pool_operators[];
 
 /* The attribute, or NULL. */
 const struct ym_attribute *ym_node_attribute(const struct ym_node *node,
                                              const char *name);
+/* True for a leaf of this kind ("input", "param", ...). */
+bool ym_node_is_leaf(const struct ym_node *node, const char *kind);
 /* One number or text, or the fallback. */
 double ym_node_number(const struct ym_node *node, const char *name, double fallback);
 const char *ym_node_text(const struct ym_node *node, const char *name,
@@ -131,6 +168,27 @@ enum ym_status ym_node_read_shape(struct ym_node *node, int first,
 ** refused. */
 enum ym_status ym_node_axis(const struct ym_node *node, const struct ym_node *input,
                             size_t *axis, struct ym_error *error);
+
+/* Reads an option of images: one whole number 1..2^20, or one down and one across.
+** fallback: both where there is no such option; 0: it is required. */
+enum ym_status ym_node_pair(const struct ym_node *node, const char *name,
+                            size_t fallback, size_t pair[2], struct ym_error *error);
+
+/* Whether option "padding" is "same" and not "valid", the default. */
+enum ym_status ym_node_padding(const struct ym_node *node, bool *same,
+                               struct ym_error *error);
+
+/* Whether option "activation" is "relu" and not missing. */
+enum ym_status ym_node_relu(const struct ym_node *node, bool *relu,
+                            struct ym_error *error);
+
+/* Takes the activation's share out of the gradient of such a node, before anything
+** else in backward. */
+void ym_relu_gradient(const struct ym_job *job, const struct ym_node *node);
+
+/* sums[column] += sum of the first count columns of lines, of `width` floats each. */
+void ym_sum_columns(size_t lines, size_t width, const float *values, size_t count,
+                    float *sums);
 
 /* A node's axis as three: within a row, outer walks over all axes before it, and inner
 ** elements lie side by side. */
@@ -152,6 +210,11 @@ enum ym_status ym_shape_same(const struct ym_node *nodes, struct ym_node *node,
 static inline const struct ym_node *
 ym_node_input(const struct ym_node *nodes, const struct ym_node *node, int input) {
 	return &nodes[node->inputs[input]];
+}
+
+/* Floats in a line of a gradient: see struct ym_task. */
+static inline size_t ym_node_line(const struct ym_node *node) {
+	return node->rank > 1 ? node->shape[node->rank - 1] : 1;
 }
 
 /* Rows of a node in the job: 1 when it is not batched. */

@@ -4,6 +4,7 @@
 */
 #include <math.h>
 
+#include "element.h"
 #include "elementary.h"
 #include "op.h"
 
@@ -249,6 +250,18 @@ ARITHMETIC(div, a / b, dy / b, -dy / (b * b) * a)
 			out[i] = expression;                                                       \
 		}                                                                              \
 	}                                                                                  \
+	SLOPE(name, setup, slope)
+
+/* One whose forward is a loop of element.h. */
+#define ELEMENT(name, slope)                                                           \
+	static void name##_forward(const struct ym_job *job, const struct ym_node *node) { \
+		ym_element_at(job->level)                                                      \
+			->name(ym_job_count(job, node), ym_input_value(job, node, 0),              \
+		           ym_job_value(job, node));                                           \
+	}                                                                                  \
+	SLOPE(name, (void)0, slope)
+
+#define SLOPE(name, setup, slope)                                                      \
 	static void name##_backward(const struct ym_job *job,                              \
 	                            const struct ym_node *node) {                          \
 		const float *restrict in = ym_input_value(job, node, 0);                       \
@@ -265,17 +278,27 @@ ARITHMETIC(div, a / b, dy / b, -dy / (b * b) * a)
 	}
 
 FUNCTION(neg, (void)0, -x, -1.0f)
-FUNCTION(exp, (void)0, ym_exp(x), y)
+ELEMENT(exp, y)
 FUNCTION(log, (void)0, logf(x), 1 / x)
 FUNCTION(square, (void)0, (x * x), 2 * x)
 FUNCTION(sqrt, (void)0, sqrtf(x), 0.5f / y)
 FUNCTION(abs, (void)0, fabsf(x), x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f)
-FUNCTION(tanh, (void)0, tanhf(x), 1 - y * y)
-FUNCTION(sigmoid, (void)0, ym_logistic(x), (y * (1 - y)))
-/* written so that what is not a number stays it */
+ELEMENT(tanh, 1 - y * y)
+ELEMENT(sigmoid, (y * (1 - y)))
+/* relu and clamp are written so that what is not a number stays it. */
+static inline float bound(float x, float least, float most) {
+	float low = x < least ? least : x;
+	return low > most ? most : low;
+}
+
 FUNCTION(relu, (void)0, x <= 0 ? 0 : x, x > 0 ? 1.0f : 0.0f)
 FUNCTION(leaky_relu, float low = (float)ym_node_number(node, "slope", 0.01),
          x > 0 ? x : low * x, x > 0 ? 1.0f : low)
+FUNCTION(elu, float low = (float)ym_node_number(node, "slope", 1),
+         x > 0 ? x : low * expm1f(x), x > 0 ? 1.0f : y + low)
+FUNCTION(clamp, float least = (float)ym_node_number(node, "least", -INFINITY);
+         float most = (float)ym_node_number(node, "most", INFINITY),
+         bound(x, least, most), x >= least && x <= most ? 1.0f : 0.0f)
 /* log(1 + e^x), kept from overflowing */
 FUNCTION(softplus, (void)0, fmaxf(x, 0) + log1pf(ym_exp(-fabsf(x))), ym_logistic(x))
 
@@ -288,16 +311,9 @@ static enum ym_status gelu_shape(const struct ym_node *nodes, struct ym_node *no
 /* The exact GELU, x times the normal distribution's function. Its slope costs little
 ** beside it, and is kept for backward. */
 static void gelu_forward(const struct ym_job *job, const struct ym_node *node) {
-	const float *restrict in = ym_input_value(job, node, 0);
-	float *restrict out = ym_job_value(job, node);
-	float *restrict slope = ym_job_scratch(job, node);
-	size_t n = ym_job_count(job, node);
-	for (size_t i = 0; i < n; i++) {
-		float x = in[i], density = ym_normal_density(x);
-		float below = ym_normal_below(x, density);
-		out[i] = x * below;
-		slope[i] = below + x * density;
-	}
+	ym_element_at(job->level)
+		->gelu(ym_job_count(job, node), ym_input_value(job, node, 0),
+	           ym_job_value(job, node), ym_job_scratch(job, node));
 }
 
 static void gelu_backward(const struct ym_job *job, const struct ym_node *node) {
@@ -329,6 +345,8 @@ const struct ym_operator ym_elementwise_operators[] = {
 	FUNCTION_ROW(sigmoid, ""),
 	FUNCTION_ROW(relu, ""),
 	FUNCTION_ROW(leaky_relu, "slope"),
+	FUNCTION_ROW(elu, "slope"),
+	FUNCTION_ROW(clamp, "least most"),
 	{"gelu", "", 1, 1, gelu_shape, gelu_forward, gelu_backward, NULL, 0},
 	FUNCTION_ROW(softplus, ""),
 	{0},

@@ -1,6 +1,7 @@
 /*
 ** Products of matrices.
-**   linear (x, w, b)   x (batch, ..., in) times w (in, out), plus b (out) if given
+**   linear (x, w, b)   x (batch, ..., in) times w (in, out), plus b (out) if given;
+**     option activation, "relu"
 **   matmul (a, b)   matrices in the last two axes, option transpose_a, transpose_b;
 **     the axes before are alike, or one operand is a single matrix that is not batched
 */
@@ -8,6 +9,39 @@
 
 #include "blas.h"
 #include "op.h"
+#include "product.h"
+
+/* In place: nobody else reads the gradient of a node whose backward has begun. */
+void ym_relu_gradient(const struct ym_job *job, const struct ym_node *node) {
+	const float *restrict y = ym_job_value(job, node);
+	float *restrict dy = ym_job_gradient(job, node);
+	size_t count = node->relu ? ym_job_count(job, node) : 0;
+	for (size_t at = 0; at < count; at++)
+		dy[at] = y[at] > 0 ? dy[at] : 0;
+}
+
+/* In strips, so that each line is read as a whole. */
+void ym_sum_columns(size_t lines, size_t width, const float *values, size_t count,
+                    float *sums) {
+	enum { STRIP = 64 };
+	for (size_t start = 0; start < count; start += STRIP) {
+		size_t strip = count - start < STRIP ? count - start : STRIP;
+		double sum[STRIP] = {0};
+		for (size_t line = 0; line < lines; line++)
+			for (size_t at = 0; at < strip; at++)
+				sum[at] += (double)values[line * width + start + at];
+		for (size_t at = 0; at < strip; at++)
+			sums[start + at] += (float)sum[at];
+	}
+}
+
+/* (out, in) from the weights (in, out), for backward. */
+static void turn_weights(const struct ym_job *job, const struct ym_node *node) {
+	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
+	ym_product_at(job->level)
+		->transpose(w->shape[0], w->shape[1], w->value, w->shape[1],
+	                node->prepared_memory, w->shape[0]);
+}
 
 /* (batch, ..., in) (in, out) (out) -> (batch, ..., out) */
 static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *node,
@@ -16,7 +50,7 @@ static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *
 	const struct ym_node *w = ym_node_input(nodes, node, 1);
 	const struct ym_node *b = node->input_count > 2 ? ym_node_input(nodes, node, 2)
 	                                                : NULL;
-	char text[3][96];
+	char text[2][96];
 	if (!x->batched || x->rank < 2 || w->batched || w->rank != 2 ||
 	    w->shape[0] != x->shape[x->rank - 1])
 		return ym_fail(error, YM_ARGUMENT,
@@ -25,10 +59,15 @@ static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *
 		               ym_node_describe(x, text[0]), ym_node_describe(w, text[1]));
 	if (b != NULL && (b->batched || b->rank != 1 || b->shape[0] != w->shape[1]))
 		return ym_fail(error, YM_ARGUMENT, "the bias is %s, expected (%zu)",
-		               ym_node_describe(b, text[2]), w->shape[1]);
+		               ym_node_describe(b, text[0]), w->shape[1]);
 	ym_shape_same(nodes, node, error);
 	node->shape[node->rank - 1] = w->shape[1];
-	return YM_OK;
+	node->sliced = x->row * w->shape[1] >= YM_SLICED;
+	if (x->wants_gradient) {
+		node->prepare = turn_weights;
+		node->prepared = w->row;
+	}
+	return ym_node_relu(node, &node->relu, error);
 }
 
 /* Sizes of a linear node for a job: lines of x, and what each maps to. */
@@ -44,57 +83,76 @@ static struct linear linear_size(const struct ym_job *job, const struct ym_node 
 	return size;
 }
 
-/* y (lines, out) = x (lines, in) w (in, out) + b: the bias is written first, and the
-** product added to it. */
+/* y (lines, out) = x (lines, in) w (in, out) + b; of a slice of the columns. */
 static void linear_forward(const struct ym_job *job, const struct ym_node *node) {
 	struct linear size = linear_size(job, node);
-	const float *b = node->input_count > 2 ? ym_input_value(job, node, 2) : NULL;
-	float *y = ym_job_value(job, node);
-	struct ym_matrix x = {ym_input_value(job, node, 0), size.in, false};
-	struct ym_matrix w = {ym_input_value(job, node, 1), size.out, false};
-	for (size_t line = 0; b != NULL && line < size.lines; line++)
-		memcpy(y + line * size.out, b, size.out * sizeof *y);
-	ym_multiply(size.lines, size.out, size.in, x, w, b != NULL ? 1 : 0, y, size.out);
+	size_t first = size.out * job->slice / job->slices;
+	struct ym_matrices product = {
+		.rows = size.lines,
+		.columns = size.out * (job->slice + 1) / job->slices - first,
+		.inner = size.in,
+		.a = ym_input_value(job, node, 0),
+		.a_row = size.in,
+		.a_inner = 1,
+		.b = ym_input_value(job, node, 1) + first,
+		.b_inner = size.out,
+		.c = ym_job_value(job, node) + first,
+		.c_row = size.out,
+		.relu = node->relu,
+	};
+	if (node->input_count > 2)
+		product.bias = ym_input_value(job, node, 2) + first;
+	ym_product_run(ym_product_at(job->level), &product);
 }
 
 /* dx (lines, in) += dy (lines, out) w' (out, in). The weights' share comes later, from
 ** all rows at once: summing it over parts would cost more than computing it. */
 static void linear_backward(const struct ym_job *job, const struct ym_node *node) {
 	struct linear size = linear_size(job, node);
-	struct ym_matrix dy = {ym_job_gradient(job, node), size.out, false};
-	struct ym_matrix w = {ym_input_value(job, node, 1), size.out, true};
-	float *dx = ym_input_gradient(job, node, 0);
-	if (dx != NULL)
-		ym_multiply(size.lines, size.in, size.out, dy, w, 1, dx, size.in);
+	const struct ym_matrices product = {
+		.rows = size.lines,
+		.columns = size.in,
+		.inner = size.out,
+		.a = ym_job_gradient(job, node),
+		.a_row = size.out,
+		.a_inner = 1,
+		.b = node->prepared_memory,
+		.b_inner = size.in,
+		.c = ym_input_gradient(job, node, 0),
+		.c_row = size.in,
+		.added = true,
+	};
+	ym_relu_gradient(job, node);
+	if (product.c != NULL)
+		ym_product_run(ym_product_at(job->level), &product);
 }
 
-/* db[column] += sum of that column of dy (lines, out), for count columns. */
-static void sum_columns(size_t lines, size_t out, const float *dy, size_t count,
-                        float *db) {
-	enum { WIDTH = 64 };
-	for (size_t start = 0; start < count; start += WIDTH) {
-		size_t width = count - start < WIDTH ? count - start : WIDTH;
-		double sum[WIDTH] = {0};
-		for (size_t line = 0; line < lines; line++)
-			for (size_t at = 0; at < width; at++)
-				sum[at] += (double)dy[line * out + start + at];
-		for (size_t at = 0; at < width; at++)
-			db[start + at] += (float)sum[at];
-	}
-}
-
-/* dw (count rows of in, out) += x' dy, or db (count) += sum of dy over the lines. */
+/* dw (count lines of in, out) += x' dy, or db (count) += sum of dy over the lines. Some
+** terms are taken at a time, so that they stay in the cache. */
 static void linear_backward_shared(const struct ym_job *job, const struct ym_node *node,
                                    int input, size_t first, size_t count,
                                    float *gradient) {
+	enum { TERMS = 256 };
 	struct linear size = linear_size(job, node);
 	const float *dy = ym_job_gradient(job, node);
-	struct ym_matrix x = {ym_input_value(job, node, 0) + first, size.in, true};
-	struct ym_matrix above = {dy, size.out, false};
-	if (input == 1)
-		ym_multiply(count, size.out, size.lines, x, above, 1, gradient, size.out);
-	else
-		sum_columns(size.lines, size.out, dy + first, count, gradient);
+	struct ym_matrices product = {
+		.rows = count,
+		.columns = size.out,
+		.a_row = 1,
+		.a_inner = size.in,
+		.b_inner = size.out,
+		.c = gradient,
+		.c_row = size.out,
+		.added = true,
+	};
+	if (input == 2)
+		ym_sum_columns(size.lines, size.out, dy + first, count, gradient);
+	for (size_t at = 0; input == 1 && at < size.lines; at += TERMS) {
+		product.inner = size.lines - at < TERMS ? size.lines - at : TERMS;
+		product.a = ym_input_value(job, node, 0) + first + at * size.in;
+		product.b = dy + at * size.out;
+		ym_product_run(ym_product_at(job->level), &product);
+	}
 }
 
 /* Of one operand: rows and columns as used, and how far apart its matrices are. */
@@ -203,7 +261,7 @@ static void matmul_backward(const struct ym_job *job, const struct ym_node *node
 }
 
 const struct ym_operator ym_linear_operators[] = {
-	{"linear", "", 2, 3, linear_shape, linear_forward, linear_backward,
+	{"linear", "activation", 2, 3, linear_shape, linear_forward, linear_backward,
      linear_backward_shared, 1},
 	{"matmul", "transpose_a transpose_b", 2, 2, matmul_shape, matmul_forward,
      matmul_backward, NULL, 0},

@@ -6,6 +6,7 @@
 */
 #include <math.h>
 
+#include "element.h"
 #include "elementary.h"
 #include "op.h"
 
@@ -143,18 +144,12 @@ static enum ym_status heads_shape(const struct ym_node *nodes, struct ym_node *n
 }
 
 /* Softmax of one head into p; returns the cross-entropy of one of its classes. */
-static double head_loss(const float *x, float *p, size_t width, size_t target) {
-	double sum = 0;
-	float top = x[0], scale;
-	size_t at = 0;
-	for (size_t other = 1; other < width; other++)
-		top = x[other] > top ? x[other] : top;
-	do {
-		p[at] = ym_exp(x[at] - top);
-		sum += (double)p[at];
-	} while (++at < width);
+static double head_loss(const struct ym_element *element, const float *x, float *p,
+                        size_t width, size_t target) {
+	float top, scale;
+	double sum = element->exp_sum(width, x, p, &top);
 	scale = (float)(1 / sum);
-	for (at = 0; at < width; at++)
+	for (size_t at = 0; at < width; at++)
 		p[at] *= scale;
 	return log(sum) - (double)(x[target] - top);
 }
@@ -167,6 +162,7 @@ static void heads_forward(const struct ym_job *job, const struct ym_node *node) 
 	const float *logits = ym_input_value(job, node, 0);
 	const float *targets = ym_input_value(job, node, 1);
 	float *softmax = ym_job_scratch(job, node), *y = ym_job_value(job, node);
+	const struct ym_element *element = ym_element_at(job->level);
 	for (size_t row = 0; row < job->rows; row++) {
 		double sum = 0;
 		for (size_t head = 0; head < count; head++) {
@@ -180,8 +176,9 @@ static void heads_forward(const struct ym_job *job, const struct ym_node *node) 
 				        head + 1, (double)target, width - 1);
 				target = 0;
 			}
-			sum += (double)heads[head].weight *
-			       head_loss(logits + first, softmax + first, width, (size_t)target);
+			sum += (double)heads[head].weight * head_loss(element, logits + first,
+			                                              softmax + first, width,
+			                                              (size_t)target);
 		}
 		y[row] = (float)sum;
 		logits += node->scratch;

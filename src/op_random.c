@@ -1,8 +1,25 @@
 /*
-** Randomness, in training only: dropout {rate}. Numbers come from the seed of the step,
-** the node and the part, so that they do not depend on the threads.
+** Randomness, in training only: dropout {rate}; randn (x), normal numbers in the shape
+** of x, zeros outside training. Numbers come from the seed of the step, the node and the
+** part, so that they do not depend on the threads.
 */
 #include "op.h"
+
+/* The random numbers of a node for a job. */
+static struct ym_rng node_rng(const struct ym_job *job, const struct ym_node *node) {
+	struct ym_rng rng;
+	ym_rng_seed(&rng, job->draw,
+	            (uint64_t)node->index * YM_PARTS + (uint64_t)job->part);
+	return rng;
+}
+
+static enum ym_status need_batch(const struct ym_node *nodes, struct ym_node *node,
+                                 struct ym_error *error) {
+	ym_shape_same(nodes, node, error);
+	if (!node->batched)
+		return ym_fail(error, YM_ARGUMENT, "needs a batched input");
+	return YM_OK;
+}
 
 static enum ym_status dropout_shape(const struct ym_node *nodes, struct ym_node *node,
                                     struct ym_error *error) {
@@ -10,13 +27,8 @@ static enum ym_status dropout_shape(const struct ym_node *nodes, struct ym_node 
 	if (!(rate >= 0 && rate < 1))
 		return ym_fail(error, YM_ARGUMENT,
 		               "option 'rate' is %g, expected 0 <= rate < 1", rate);
-	ym_shape_same(nodes, node, error);
-	if (!node->batched)
-		return ym_fail(error, YM_ARGUMENT, "needs a batched input");
-	node->scratch = 1;
-	for (int axis = 1; axis < node->rank; axis++)
-		node->scratch *= node->shape[axis];
-	return YM_OK;
+	node->scratch = ym_node_input(nodes, node, 0)->row;
+	return need_batch(nodes, node, error);
 }
 
 /* In training each element is dropped with probability rate, and the others grow so
@@ -27,9 +39,7 @@ static void dropout_forward(const struct ym_job *job, const struct ym_node *node
 	double rate = ym_node_number(node, "rate", 0.5);
 	float grown = (float)(1 / (1 - rate));
 	size_t count = ym_job_count(job, node);
-	struct ym_rng rng;
-	ym_rng_seed(&rng, job->draw,
-	            (uint64_t)node->index * YM_PARTS + (uint64_t)job->part);
+	struct ym_rng rng = node_rng(job, node);
 	for (size_t at = 0; at < count; at++) {
 		factor[at] = !job->training ? 1 : ym_rng_uniform(&rng) < rate ? 0 : grown;
 		y[at] = x[at] * factor[at];
@@ -45,8 +55,18 @@ static void dropout_backward(const struct ym_job *job, const struct ym_node *nod
 		dx[at] += dy[at] * factor[at];
 }
 
+/* Zeros outside training: with z = mean + deviation * randn that gives the mean. */
+static void randn_forward(const struct ym_job *job, const struct ym_node *node) {
+	float *y = ym_job_value(job, node);
+	size_t count = ym_job_count(job, node);
+	struct ym_rng rng = node_rng(job, node);
+	for (size_t at = 0; at < count; at++)
+		y[at] = job->training ? (float)ym_rng_normal(&rng) : 0;
+}
+
 const struct ym_operator ym_random_operators[] = {
 	{"dropout", "rate", 1, 1, dropout_shape, dropout_forward, dropout_backward, NULL,
      0},
+	{"randn", "", 1, 1, need_batch, randn_forward, NULL, NULL, 0},
 	{0},
 };

@@ -1,9 +1,10 @@
 /*
-** Along an axis: sum and mean {axis, keep}, over all of a row where axis is missing;
-** softmax and log_softmax along the last axis.
+** Along an axis: sum, mean and max {axis, keep}, over all of a row where axis is
+** missing; softmax and log_softmax along the last axis.
 */
 #include <math.h>
 
+#include "element.h"
 #include "elementary.h"
 #include "op.h"
 
@@ -90,6 +91,43 @@ static void mean_backward(const struct ym_job *job, const struct ym_node *node) 
 	reduce_backward(job, node, one_over_size(node));
 }
 
+/* The largest of each `size`; what is not a number counts as largest. */
+static void max_forward(const struct ym_job *job, const struct ym_node *node) {
+	const struct ym_walk *walk = node->plan;
+	const float *x = ym_input_value(job, node, 0);
+	float *y = ym_job_value(job, node);
+	size_t outer = walk->outer * ym_job_rows(job, node);
+	for (size_t line = 0; line < outer; line++, x += walk->size * walk->inner)
+		for (size_t at = 0; at < walk->inner; at++) {
+			float top = x[at];
+			for (size_t step = 1; step < walk->size; step++) {
+				float other = x[step * walk->inner + at];
+				top = other > top || isnan(other) ? other : top;
+			}
+			*y++ = top;
+		}
+}
+
+/* All of dy goes to the first that is as large. */
+static void max_backward(const struct ym_job *job, const struct ym_node *node) {
+	const struct ym_walk *walk = node->plan;
+	const float *x = ym_input_value(job, node, 0), *y = ym_job_value(job, node);
+	const float *dy = ym_job_gradient(job, node);
+	float *dx = ym_input_gradient(job, node, 0);
+	size_t outer = walk->outer * ym_job_rows(job, node);
+	for (size_t line = 0; line < outer; line++) {
+		for (size_t at = 0; at < walk->inner; at++, y++, dy++) {
+			size_t step = at, end = walk->size * walk->inner;
+			while (step < end && x[step] != *y)
+				step += walk->inner;
+			if (step < end)
+				dx[step] += *dy;
+		}
+		x += walk->size * walk->inner;
+		dx += walk->size * walk->inner;
+	}
+}
+
 static enum ym_status softmax_shape(const struct ym_node *nodes, struct ym_node *node,
                                     struct ym_error *error) {
 	ym_shape_same(nodes, node, error);
@@ -102,25 +140,14 @@ static size_t last_axis(const struct ym_node *node) {
 	return node->shape[node->rank - 1];
 }
 
-/* log(sum(exp(x))) over n > 0 elements, safe from overflow. */
-static double log_sum(const float *x, size_t n) {
-	double sum = 0;
-	float top = x[0];
-	size_t at = 0;
-	for (size_t other = 1; other < n; other++)
-		top = x[other] > top ? x[other] : top;
-	do
-		sum += (double)ym_exp(x[at] - top);
-	while (++at < n);
-	return (double)top + log(sum);
-}
-
 static void log_softmax_forward(const struct ym_job *job, const struct ym_node *node) {
 	const float *x = ym_input_value(job, node, 0);
-	float *y = ym_job_value(job, node);
+	float *y = ym_job_value(job, node), top;
 	size_t n = last_axis(node), count = ym_job_count(job, node);
 	for (size_t line = 0; line < count; line += n) {
-		double base = log_sum(x + line, n);
+		double base = log(
+			ym_element_at(job->level)->exp_sum(n, x + line, y + line, &top));
+		base += (double)top;
 		for (size_t at = line; at < line + n; at++)
 			y[at] = (float)((double)x[at] - base);
 	}
@@ -140,13 +167,16 @@ static void log_softmax_backward(const struct ym_job *job, const struct ym_node 
 	}
 }
 
-/* By way of the logarithm: one pass more, and nothing to overflow. */
 static void softmax_forward(const struct ym_job *job, const struct ym_node *node) {
-	float *y = ym_job_value(job, node);
-	size_t count = ym_job_count(job, node);
-	log_softmax_forward(job, node);
-	for (size_t at = 0; at < count; at++)
-		y[at] = ym_exp(y[at]);
+	const float *x = ym_input_value(job, node, 0);
+	float *y = ym_job_value(job, node), top;
+	size_t n = last_axis(node), count = ym_job_count(job, node);
+	for (size_t line = 0; line < count; line += n) {
+		double sum = ym_element_at(job->level)->exp_sum(n, x + line, y + line, &top);
+		float scale = (float)(1 / sum);
+		for (size_t at = line; at < line + n; at++)
+			y[at] *= scale;
+	}
 }
 
 /* dx = y (dy - sum(y dy)) */
@@ -166,6 +196,7 @@ static void softmax_backward(const struct ym_job *job, const struct ym_node *nod
 const struct ym_operator ym_reduce_operators[] = {
 	{"sum", "axis keep", 1, 1, reduce_shape, sum_forward, sum_backward, NULL, 0},
 	{"mean", "axis keep", 1, 1, reduce_shape, mean_forward, mean_backward, NULL, 0},
+	{"max", "axis keep", 1, 1, reduce_shape, max_forward, max_backward, NULL, 0},
 	{"softmax", "", 1, 1, softmax_shape, softmax_forward, softmax_backward, NULL, 0},
 	{"log_softmax", "", 1, 1, softmax_shape, log_softmax_forward, log_softmax_backward,
      NULL, 0},

@@ -1,6 +1,7 @@
 /*
-** Moving elements: reshape {shape}, slice {axis, first, last}, concat {axis}. Axes
-** count from 1, and axis 1 of a batched node is the batch, which stays whole.
+** Moving elements: reshape {shape}, permute {axes}, slice {axis, first, last}, concat
+** {axis}. Axes count from 1, and axis 1 of a batched node is the batch, which stays
+** whole and first.
 */
 #include <string.h>
 
@@ -34,6 +35,74 @@ static void reshape_backward(const struct ym_job *job, const struct ym_node *nod
 	float *dx = ym_input_gradient(job, node, 0);
 	for (size_t at = 0; at < node->row; at++)
 		dx[at] += dy[at];
+}
+
+/* Axes of one row of the result, with steps into the input. */
+struct permute {
+	int rank;
+	size_t size[YM_RANK], step[YM_RANK];
+};
+
+/* Axis i of the result is axis axes[i] of the input. */
+static enum ym_status permute_shape(const struct ym_node *nodes, struct ym_node *node,
+                                    struct ym_error *error) {
+	const struct ym_node *input = ym_node_input(nodes, node, 0);
+	const struct ym_attribute *axes = ym_node_attribute(node, "axes");
+	struct permute *plan = ym_node_plan(node, sizeof *plan, error);
+	unsigned seen = 0;
+	bool fits;
+	if (plan == NULL)
+		return YM_MEMORY;
+	ym_shape_same(nodes, node, error);
+	plan->rank = node->rank;
+	fits = axes != NULL && axes->text == NULL && axes->count == (size_t)node->rank &&
+	       !(node->batched && axes->numbers[0] != 1);
+	for (int axis = 0; fits && axis < node->rank; axis++) {
+		double from = axes->numbers[axis];
+		fits = from >= 1 && from <= node->rank && from == (double)(int)from &&
+		       (seen & 1u << (int)from) == 0;
+		if (!fits)
+			break;
+		seen |= 1u << (int)from;
+		node->shape[axis] = plan->size[axis] = input->shape[(int)from - 1];
+		plan->step[axis] = ym_node_walk(input, (size_t)from - 1).inner;
+	}
+	if (!fits)
+		return ym_fail(error, YM_ARGUMENT,
+		               "option 'axes' must list the axes 1..%d, each once%s",
+		               node->rank, node->batched ? ", the batch first" : "");
+	return YM_OK;
+}
+
+/* Copies the input's elements (rows of `row`) to their places, or adds those of the
+** result's gradient where they came from. */
+static void move_elements(const struct permute *plan, size_t rows, size_t row,
+                          float *input, float *result, bool back) {
+	int last = plan->rank - 1;
+	size_t width = plan->size[last], step = plan->step[last];
+	for (size_t line = 0; line < rows * row / width; line++, result += width) {
+		size_t rest = line % (row / width);
+		float *from = input + line / (row / width) * row;
+		for (int axis = last - 1; axis >= 0; axis--) {
+			from += rest % plan->size[axis] * plan->step[axis];
+			rest /= plan->size[axis];
+		}
+		for (size_t at = 0; back && at < width; at++)
+			from[at * step] += result[at];
+		for (size_t at = 0; !back && at < width; at++)
+			result[at] = from[at * step];
+	}
+}
+
+static void permute_forward(const struct ym_job *job, const struct ym_node *node) {
+	move_elements(node->plan, ym_job_rows(job, node), node->row,
+	              ym_job_value(job, ym_node_input(job->nodes, node, 0)),
+	              ym_job_value(job, node), false);
+}
+
+static void permute_backward(const struct ym_job *job, const struct ym_node *node) {
+	move_elements(node->plan, ym_job_rows(job, node), node->row,
+	              ym_input_gradient(job, node, 0), ym_job_gradient(job, node), true);
 }
 
 /* What slice and concat share: block elements of each outer step, `stride` apart in
@@ -163,6 +232,8 @@ static void concat_backward(const struct ym_job *job, const struct ym_node *node
 
 const struct ym_operator ym_shape_operators[] = {
 	{"reshape", "shape", 1, 1, reshape_shape, reshape_forward, reshape_backward, NULL,
+     0},
+	{"permute", "axes", 1, 1, permute_shape, permute_forward, permute_backward, NULL,
      0},
 	{"slice", "axis first last", 1, 1, slice_shape, slice_forward, slice_backward, NULL,
      0},

@@ -12,6 +12,10 @@
 #include "arithmetic.h"
 #include "blas.h"
 #include "convert.h"
+#include "eigen.h"
+#include "pca_random.h"
+
+const char *const ym_pca_method_names[] = {"auto", "exact", "random", NULL};
 
 /* Sizes of the pieces work is cut in, the same whatever the threads. */
 enum {
@@ -19,6 +23,7 @@ enum {
 	BLOCK = 1024,  /* rows (covariance) or columns (Gram) summed in single precision */
 	PANEL = 192,   /* rows of the square matrix one part computes */
 	ROWS = 64,     /* rows one part converts or transforms */
+	LARGE = 1024,  /* smaller square matrices are always dealt with exactly */
 };
 
 /* Gram eigenvalues below this share of the largest are rounding: the axis is left 0. */
@@ -133,41 +138,6 @@ static void walk_blocks(struct fit *fit, size_t parts, size_t part,
 	}
 }
 
-/* The largest eigenvalues of the matrix and their vectors, which destroys it. */
-static enum ym_status solve(struct fit *fit, struct ym_error *error) {
-	const int order = (int)fit->order, last = order;
-	const int first = order - (int)fit->pca->components + 1, query = -1;
-	const double none = 0;
-	int found, info = 0, integer_size = 10 * order, work_size, *integers, *support;
-	double best, *work = NULL;
-	enum ym_status status = YM_OK;
-	struct ym_arithmetic before = ym_arithmetic_begin();
-	support = ym_alloc(2 * fit->order, sizeof *support);
-	integers = ym_alloc((size_t)integer_size, sizeof *integers);
-	if (support != NULL && integers != NULL) {
-		/* Columns of a row-major upper triangle are a column-major lower one. */
-		dsyevr_("V", "I", "L", &order, fit->matrix, &order, &none, &none, &first, &last,
-		        &none, &found, fit->values, fit->vectors, &order, support, &best,
-		        &query, integers, &integer_size, &info);
-		work_size = (int)best;
-		work = ym_alloc((size_t)work_size, sizeof *work);
-	}
-	if (work == NULL)
-		status = ym_no_memory(error);
-	else {
-		dsyevr_("V", "I", "L", &order, fit->matrix, &order, &none, &none, &first, &last,
-		        &none, &found, fit->values, fit->vectors, &order, support, work,
-		        &work_size, integers, &integer_size, &info);
-		if (info != 0 || found != (int)fit->pca->components)
-			status = ym_fail(error, YM_INPUT, "no principal components can be found");
-	}
-	ym_free(work);
-	ym_free(integers);
-	ym_free(support);
-	ym_arithmetic_end(before);
-	return status;
-}
-
 /* Gives an axis unit length (if it has any) and the sign of its largest element. */
 static void settle_axis(float *axis, size_t columns) {
 	double sum = 0;
@@ -209,42 +179,73 @@ static void take_axes(struct fit *fit) {
 	}
 	if (fit->gram)
 		walk_blocks(fit, 0, ROWS, turn_part);
-	for (size_t which = 0; which < pca->components; which++) {
-		for (size_t other = 0; fit->gram && other < which; other++)
-			straighten(pca->axes + which * pca->columns,
-			           pca->axes + other * pca->columns, pca->columns);
-		settle_axis(pca->axes + which * pca->columns, pca->columns);
+	for (size_t which = 1; fit->gram && which < pca->components; which++) {
+		float *axis = pca->axes + which * pca->columns;
+		settle_axis(axis - pca->columns, pca->columns);
+		for (size_t other = 0; other < which; other++)
+			straighten(axis, pca->axes + other * pca->columns, pca->columns);
 	}
 }
 
-/* Mean, matrix, eigenvectors, axes. The trace of the matrix is all variance there is,
-** whether it has a line a column or a line a row. */
-static enum ym_status run_fit(struct fit *fit, struct ym_error *error) {
-	size_t columns = fit->pca->columns;
+/* Matrix, eigenvectors, axes. The trace of the matrix is all variance there is, whether
+** it has a line a column or a line a row. */
+static enum ym_status decompose(struct fit *fit, struct ym_error *error) {
 	double trace = 0;
 	enum ym_status status;
-	ym_pool_run(fit->pool, count_parts(columns, COLUMNS), mean_part, fit);
-	for (size_t column = 0; column < columns; column++)
-		if (!isfinite(fit->pca->mean[column]))
-			return ym_fail(error, YM_INPUT,
-			               "column %zu holds a value that is not finite", column + 1);
 	walk_blocks(fit, count_parts(fit->order, PANEL), 0, panel_part);
 	for (size_t line = 0; line < fit->order; line++)
 		trace += fit->matrix[line * fit->order + line];
 	if (!isfinite(trace))
 		return ym_fail(error, YM_INPUT, "the values are too large");
 	fit->pca->total = trace / (double)(fit->rows - 1);
-	status = solve(fit, error);
+	status = ym_eigen_largest(fit->matrix, fit->order, fit->pca->components,
+	                          fit->values, fit->vectors, error);
 	if (status == YM_OK)
 		take_axes(fit);
 	return status;
 }
 
+/* The exact way. */
+static enum ym_status fit_exactly(struct fit *fit, struct ym_error *error) {
+	size_t order = fit->order, components = fit->pca->components;
+	size_t threads = (size_t)ym_pool_threads(fit->pool);
+	enum ym_status status;
+	fit->block = ym_alloc(order * BLOCK, sizeof *fit->block);
+	fit->panels = ym_alloc(threads * PANEL * order, sizeof *fit->panels);
+	fit->matrix = ym_alloc(order * order, sizeof *fit->matrix);
+	fit->values = ym_alloc(order, sizeof *fit->values);
+	fit->vectors = ym_alloc(components * order, sizeof *fit->vectors);
+	fit->turned = ym_alloc(fit->gram ? components * order : 0, sizeof *fit->turned);
+	if (fit->block == NULL || fit->panels == NULL || fit->matrix == NULL ||
+	    fit->values == NULL || fit->vectors == NULL || fit->turned == NULL)
+		status = ym_no_memory(error);
+	else
+		status = decompose(fit, error);
+	ym_free(fit->turned);
+	ym_free(fit->vectors);
+	ym_free(fit->values);
+	ym_free(fit->matrix);
+	ym_free(fit->panels);
+	ym_free(fit->block);
+	return status;
+}
+
+/* Whether the random way is worth its error: small matrices take no time worth saving.
+** An operation on the way to eigenvectors
+** takes as long as some twenty of a product; the random way makes about four and a half
+** passes of two products each, with a quarter more vectors than components. */
+static bool random_pays(const struct fit *fit) {
+	double order = (double)fit->order, components = (double)fit->pca->components;
+	double size = (double)fit->rows * (double)fit->pca->columns;
+	double exact = size * order + 27 * order * order * order;
+	return fit->order >= LARGE && exact > 4 * 22 * components * size;
+}
+
 enum ym_status ym_pca_fit(struct ym_pca *pca, const struct ym_tensor *x,
+                          enum ym_pca_method method, uint64_t seed,
                           struct ym_pool *pool, struct ym_error *error) {
 	size_t rows = x->shape[0], columns = pca->columns;
 	struct fit fit = {.x = x, .pca = pca, .pool = pool, .rows = rows};
-	size_t threads = (size_t)ym_pool_threads(pool);
 	enum ym_status status;
 	fit.gram = rows < columns;
 	fit.order = fit.gram ? rows : columns;
@@ -257,24 +258,17 @@ enum ym_status ym_pca_fit(struct ym_pca *pca, const struct ym_tensor *x,
 		               pca->components, rows, columns, fit.order);
 	if (fit.order > INT_MAX / 32 || columns > INT_MAX)
 		return ym_fail(error, YM_ARGUMENT, "the data is too large");
-	fit.block = ym_alloc(fit.order * BLOCK, sizeof *fit.block);
-	fit.panels = ym_alloc(threads * PANEL * fit.order, sizeof *fit.panels);
-	fit.matrix = ym_alloc(fit.order * fit.order, sizeof *fit.matrix);
-	fit.values = ym_alloc(fit.order, sizeof *fit.values);
-	fit.vectors = ym_alloc(pca->components * fit.order, sizeof *fit.vectors);
-	fit.turned = ym_alloc(fit.gram ? pca->components * fit.order : 0,
-	                      sizeof *fit.turned);
-	if (fit.block == NULL || fit.panels == NULL || fit.matrix == NULL ||
-	    fit.values == NULL || fit.vectors == NULL || fit.turned == NULL)
-		status = ym_no_memory(error);
-	else
-		status = run_fit(&fit, error);
-	ym_free(fit.turned);
-	ym_free(fit.vectors);
-	ym_free(fit.values);
-	ym_free(fit.matrix);
-	ym_free(fit.panels);
-	ym_free(fit.block);
+	ym_pool_run(pool, count_parts(columns, COLUMNS), mean_part, &fit);
+	for (size_t column = 0; column < columns; column++)
+		if (!isfinite(pca->mean[column]))
+			return ym_fail(error, YM_INPUT,
+			               "column %zu holds a value that is not finite", column + 1);
+	if (method == YM_PCA_AUTO)
+		method = random_pays(&fit) ? YM_PCA_RANDOM : YM_PCA_EXACT;
+	status = method == YM_PCA_RANDOM ? ym_pca_random(pca, x, seed, pool, error)
+	                                 : fit_exactly(&fit, error);
+	for (size_t which = 0; status == YM_OK && which < pca->components; which++)
+		settle_axis(pca->axes + which * columns, columns);
 	return status;
 }
 

@@ -45,14 +45,77 @@ enum ym_status ym_store_write(const char *path, const void *header, size_t size,
 	return status;
 }
 
+const char *const ym_stored_names[] = {"same", "bf16", "f64", "i64", NULL};
+
+size_t ym_stored_size(enum ym_stored stored, const struct ym_tensor *tensor) {
+	switch (stored) {
+	case YM_STORED_SAME: break;
+	case YM_STORED_BF16: return 2;
+	case YM_STORED_F64:
+	case YM_STORED_I64: return 8;
+	}
+	return ym_type_size(tensor->type);
+}
+
+/* A bfloat16 is the upper half of a float. */
+static float from_bf16(const unsigned char *bytes) {
+	uint16_t half;
+	uint32_t bits;
+	float value;
+	memcpy(&half, bytes, sizeof half);
+	bits = (uint32_t)half << 16;
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+enum ym_status ym_store_put(const struct ym_tensor *tensor, size_t first, size_t count,
+                            enum ym_stored stored, const void *bytes,
+                            struct ym_error *error) {
+	size_t size = ym_stored_size(stored, tensor);
+	const unsigned char *from = bytes;
+	float *values = tensor->data;
+	int32_t *numbers = tensor->data;
+	if (stored == YM_STORED_SAME && count > 0)
+		memcpy((char *)tensor->data + first * size, from, count * size);
+	for (size_t at = 0; stored != YM_STORED_SAME && at < count; at++) {
+		const unsigned char *element = from + at * size;
+		double wide;
+		int64_t whole;
+		if (stored == YM_STORED_BF16)
+			values[first + at] = from_bf16(element);
+		else if (stored == YM_STORED_F64) {
+			memcpy(&wide, element, sizeof wide);
+			values[first + at] = (float)wide;
+		} else {
+			memcpy(&whole, element, sizeof whole);
+			if (whole < INT32_MIN || whole > INT32_MAX)
+				return ym_fail(error, YM_FORMAT,
+				               "holds the number %lld, which has more than 32 bits",
+				               (long long)whole);
+			numbers[first + at] = (int32_t)whole;
+		}
+	}
+	return YM_OK;
+}
+
 enum ym_status ym_store_fill(FILE *file, const struct ym_tensor *tensor,
-                             struct ym_error *error) {
-	size_t size = byte_count(tensor);
-	if (fread(tensor->data, 1, size, file) == size)
-		return YM_OK;
-	if (ferror(file))
-		return ym_fail(error, YM_IO, "%s", strerror(errno));
-	return ym_fail(error, YM_FORMAT, "ends too early");
+                             enum ym_stored stored, struct ym_error *error) {
+	unsigned char bytes[8192];
+	size_t size = ym_stored_size(stored, tensor), total = ym_tensor_count(tensor);
+	enum ym_status status = YM_OK;
+	for (size_t at = 0, count; status == YM_OK && at < total; at += count) {
+		bool same = stored == YM_STORED_SAME;
+		count = same || total - at < sizeof bytes / size ? total - at
+		                                                 : sizeof bytes / size;
+		if (fread(same ? tensor->data : bytes, size, count, file) != count) {
+			if (ferror(file))
+				return ym_fail(error, YM_IO, "%s", strerror(errno));
+			return ym_fail(error, YM_FORMAT, "ends too early");
+		}
+		if (!same)
+			status = ym_store_put(tensor, at, count, stored, bytes, error);
+	}
+	return status;
 }
 
 /* Of whole number types every value is finite. */

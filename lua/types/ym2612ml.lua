@@ -474,6 +474,10 @@ function Tensor:slice(first, last) end
 ---@return ym2612ml.Tensor view
 function Tensor:reshape(shape) end
 
+---@param axes integer[] every axis once: which one becomes the first, the second, ...
+---@return ym2612ml.Tensor view
+function Tensor:permute(axes) end
+
 ---@param list integer[] indices along axis 1
 ---@return ym2612ml.Tensor copy of these rows
 function Tensor:rows(list) end

@@ -52,6 +52,14 @@ function M.integer(value, argument, name)
 end
 
 local function fits(value, rule)
+  if type(rule.type) == "table" then
+    for _, name in ipairs(rule.type) do
+      if type(value) == name then
+        return true
+      end
+    end
+    return false
+  end
   if rule.choices then
     for _, choice in ipairs(rule.choices) do
       if value == choice then
@@ -77,6 +85,9 @@ local function fits(value, rule)
 end
 
 local function describe(rule)
+  if type(rule.type) == "table" then
+    return table.concat(rule.type, " or ")
+  end
   if rule.choices then
     return "one of " .. table.concat(rule.choices, ", ") .. (rule.also and " or a " .. rule.also or "")
   end
@@ -92,8 +103,9 @@ end
 
 --- Checks a table of options by its rules, and returns a copy with defaults. A rule is
 --- `{type = "integer" | "number" | "boolean" | "string" | "table" | ..., least =, most =,
---- below =, default =, needed = true}` or `{choices = {...}, also = type, default =}`.
---- Numbers must be finite, and less than `below`.
+--- below =, default =, needed = true}`, where type may be a list of Lua types, or
+--- `{choices = {...}, also = type, default =}`. Numbers must be finite, and less than
+--- `below`.
 ---@param options table?
 ---@param rules table<string, table>
 ---@param argument integer  its number

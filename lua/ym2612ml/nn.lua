@@ -1,7 +1,6 @@
 -- Networks: a graph of operators written as Lua expressions, recorded once, then run
 -- and trained in the core on minibatches of any size.
 local check = require "ym2612ml.check"
-local core = require "ym2612ml.core"
 local network = require "ym2612ml.nn.network"
 local optimizer = require "ym2612ml.nn.optimizer"
 local recorder = require "ym2612ml.nn.recorder"
@@ -14,32 +13,8 @@ M.is_network = network.is_network
 M.load = network.load
 M.optimizer = optimizer.new
 
---- A layer: x times a matrix of weights, plus a bias, then an activation.
----@param x ym2612ml.Node  (batch, ..., in)
----@param width integer  the size of the last axis of the result
----@param options? {name: string, activation: string, bias: boolean, init: string}
----  activation: an operator such as "relu" (default: none); init: of the weights, by
----  default "kaiming" before relu and leaky_relu, else "glorot"
----@return ym2612ml.Node
-function M.dense(x, width, options)
-  if not is_node(x) then
-    check.misuse("bad argument #1 to 'dense' (expected a node)")
-  end
-  options = check.options(options, {
-    name = { type = "string" },
-    activation = { choices = core.nn.operators },
-    bias = { type = "boolean", default = true },
-    init = { type = "string" },
-  }, 3, "dense")
-  local g, sizes, activation = x.recorder, x:shape(), options.activation
-  local name = options.name or g:layer_name("dense")
-  local rectified = activation == "relu" or activation == "leaky_relu"
-  local weight = g:param(name .. ".weight", { sizes[#sizes], width }, {
-    init = options.init or (rectified and "kaiming" or "glorot"),
-  })
-  local bias = options.bias and g:param(name .. ".bias", { width }, { init = "zeros" }) or nil
-  local y = x:linear(weight, bias)
-  return activation and y[activation](y) or y
+for name, layer in pairs(require "ym2612ml.nn.layers") do
+  M[name] = layer
 end
 
 --- Records a graph.

@@ -17,14 +17,26 @@ M.sha256_file = core.sha256_file
 
 local DTYPES = { F32 = "f32", F16 = "f16", U8 = "u8", I16 = "i16", I32 = "i32" }
 local BYTES = { f32 = 4, f16 = 2, u8 = 1, i16 = 2, i32 = 4 }
+-- Types of other programs' files that are converted: to what, how they are stored, and
+-- the bytes of an element.
+local FOREIGN = {
+  BF16 = { type = "f32", stored = "bf16", bytes = 2 },
+  F64 = { type = "f32", stored = "f64", bytes = 8 },
+  I64 = { type = "i32", stored = "i64", bytes = 8 },
+  BOOL = { type = "u8", stored = "same", bytes = 1 },
+}
 local MOST_RANK, MOST_ELEMENTS = 6, 1 << 48
 -- Longer headers are refused, as other readers of the format do.
 local LONGEST_HEADER = 100 * 1000 * 1000
 local NO_CHECKSUM = "00000000"
 
-local dtype_of = {}
+local dtype_of, known = {}, {}
 for dtype, kind in pairs(DTYPES) do
   dtype_of[kind] = dtype
+  known[dtype] = { type = kind, stored = "same", bytes = BYTES[kind] }
+end
+for dtype, element in pairs(FOREIGN) do
+  known[dtype] = element
 end
 
 -- The element count of a shape, or nil when it is not a list of sizes or too large:
@@ -48,7 +60,8 @@ local function count_of(shape)
   return empty and 0 or product
 end
 
--- What a file is read from: read(count) -> bytes, fill(tensor), and where it ends.
+-- What a file is read from: read(count) -> bytes, fill(tensor, bytes, stored), and where
+-- it ends.
 local function string_source(bytes)
   local at = 0
   return {
@@ -57,9 +70,9 @@ local function string_source(bytes)
       at = at + count
       return bytes:sub(at - count + 1, at)
     end,
-    fill = function(into, size)
+    fill = function(into, size, stored)
       at = at + size
-      return core.fill(bytes, at - size, into)
+      return core.fill(bytes, at - size, into, stored)
     end,
   }
 end
@@ -84,8 +97,8 @@ local function file_source(path)
     read = function(count)
       return file:read(count) or ""
     end,
-    fill = function(into)
-      return core.fill(file, 0, into)
+    fill = function(into, _, stored)
+      return core.fill(file, 0, into, stored)
     end,
   }
 end
@@ -110,18 +123,18 @@ local function read_entries(header, room)
     if type(name) ~= "string" or type(entry) ~= "table" then
       return nil, "the header is not a table of tensors"
     end
-    local kind, count, offsets = DTYPES[entry.dtype], count_of(entry.shape), entry.data_offsets
-    if not kind then
+    local element, count, offsets = known[entry.dtype], count_of(entry.shape), entry.data_offsets
+    if not element then
       return nil, ("tensor '%s' has the type %s, which is not known"):format(name, tostring(entry.dtype))
     elseif not count then
       return nil, ("tensor '%s' has no usable shape"):format(name)
     end
     local first = type(offsets) == "table" and math.tointeger(tonumber(offsets[1]))
     local last = type(offsets) == "table" and math.tointeger(tonumber(offsets[2]))
-    if not first or not last or last - first ~= count * BYTES[kind] then
+    if not first or not last or last - first ~= count * element.bytes then
       return nil, ("tensor '%s' has data offsets that do not suit its shape"):format(name)
     end
-    entries[#entries + 1] = { name = name, kind = kind, shape = entry.shape, first = first, last = last }
+    entries[#entries + 1] = { name = name, element = element, shape = entry.shape, first = first, last = last }
   end
   table.sort(entries, function(a, b)
     return a.first < b.first or (a.first == b.first and a.last < b.last)
@@ -139,6 +152,39 @@ local function read_entries(header, room)
   return entries
 end
 
+-- The first name that stands twice in an object of valid JSON; nil: none. The decoder
+-- would take the last of them, other programs another.
+local function repeated_name(text)
+  local open, at = {}, 1
+  while true do
+    local place, mark = text:match('()(["{}])', at)
+    if not place then
+      return nil
+    elseif mark == "{" then
+      open[#open + 1] = {}
+      at = place + 1
+    elseif mark == "}" then
+      open[#open] = nil
+      at = place + 1
+    else
+      local last = place
+      repeat -- to the quote that ends the string
+        local found
+        last, found = text:match('()(["\\])', last + 1)
+        last = last + (found == "\\" and 1 or 0)
+      until found == '"'
+      at = last + 1
+      if text:find("^%s*:", at) then
+        local name, names = cjson.decode(text:sub(place, last)), open[#open]
+        if names[name] then
+          return name
+        end
+        names[name] = true
+      end
+    end
+  end
+end
+
 -- The text of the header and its table; nil and why not.
 local function read_header(source)
   if source.size < 8 then
@@ -153,8 +199,14 @@ local function read_header(source)
     return nil, "ends too early"
   end
   local done, header = pcall(cjson.decode, text)
-  if not done or type(header) ~= "table" then
+  if not done or type(header) ~= "table" or text:sub(1, 1) ~= "{" then
     return nil, "is not a safetensors file (its header is not JSON)"
+  elseif not utf8.len(text) then
+    return nil, "is not a safetensors file (its header is not UTF-8)"
+  end
+  local name = repeated_name(text)
+  if name then
+    return nil, ("the header has the name '%s' twice"):format(name)
   end
   return text, header
 end
@@ -176,11 +228,11 @@ local function parse(source, checked)
   end
   local tensors, list = {}, {}
   for i, entry in ipairs(entries) do
-    list[i] = tensor.new(#entry.shape == 0 and { 1 } or entry.shape, entry.kind)
+    list[i] = tensor.new(#entry.shape == 0 and { 1 } or entry.shape, entry.element.type)
     tensors[entry.name] = list[i]
-    local filled, message, kind = source.fill(list[i], entry.last - entry.first)
+    local filled, message, kind = source.fill(list[i], entry.last - entry.first, entry.element.stored)
     if not filled then
-      return nil, message, kind
+      return nil, ("tensor '%s' %s"):format(entry.name, message), kind
     end
   end
   if metadata.crc32 then
@@ -262,8 +314,9 @@ end
 
 local READ_RULES = { checked = { type = "boolean", default = false } }
 
---- Reads a safetensors file. Types F32, F16, U8, I16 and I32 are known; a tensor without
---- axes gets one of size 1.
+--- Reads a safetensors file. Types F32, F16, U8, I16 and I32 stay what they are; BF16 and
+--- F64 become f32 (F64 rounded), BOOL becomes u8, and I64 becomes i32 if its numbers have
+--- 32 bits. Other types are refused. A tensor without axes gets one of size 1.
 ---@param path string
 ---@param options? {checked: boolean}  checked: refuse a file without our checksum,
 ---  default false

@@ -19,8 +19,13 @@ end)
 -- Numbers and words that a file might say instead of its own.
 local WORDS = {
   "0", "1", "-1", "2", "7", "65536", "4294967296", "1e300", "0.5", "null", "true", '"x"', "[]", "{}",
-  "[1,2]", '"F64"', '"relu"', '"linear"', '"param"',
+  "[1,2]", '"F64"', '"BF16"', '"I64"', '"BOOL"', '"relu"', '"linear"', '"param"',
 }
+
+local function write(bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+end
 
 local function damage(text)
   local at = rng:integer(1, #text)
@@ -51,17 +56,14 @@ local function try(f, ...)
   return done and result
 end
 
-local function write(bytes)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(bytes)
-end
-
 for _ = 1, count do
   local damaged = plain
   for _ = 1, rng:integer(1, 3) do
     damaged = damage(damaged)
   end
   try(store.decode, damaged)
+  write(damaged)
+  try(net.load_weights, net, path, { partial = true, layout = rng:uniform() < 0.5 and "torch" or "own" })
   metadata.graph = damage(net.recipe)
   store.save(path, tensors, metadata)
   local other = try(nn.load, path)
@@ -81,5 +83,5 @@ for _ = 1, count // 4 do
   try(store.read_npy, path)
 end
 os.remove(path)
-print(("store: %d damaged files, seed %d: %d read, %d raised"):format(2 * count + count // 4, seed, read, raised))
+print(("store: %d damaged files, seed %d: %d read, %d raised"):format(3 * count + count // 4, seed, read, raised))
 os.exit(raised == 0 and 0 or 1)

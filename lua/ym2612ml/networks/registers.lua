@@ -148,12 +148,8 @@ function M.classes(patch)
   return classes
 end
 
--- Hidden layers, then the logits of heads of these widths and their cross-entropy.
-local function build(widths, options)
-  local logits = 0
-  for _, width in ipairs(widths) do
-    logits = logits + width
-  end
+-- Hidden layers, then the logits of the heads of these fields and their cross-entropy.
+local function build(fields, options)
   return nn.graph(function(g)
     local x = g:input("x", { M.inputs })
     for _, size in ipairs(options.hidden) do
@@ -162,9 +158,8 @@ local function build(widths, options)
         x = x:dropout(options.dropout)
       end
     end
-    local y = nn.dense(x, logits)
-    local target = g:input("target", { #widths })
-    return { logits = y, loss = y:head_cross_entropy(target, { widths = widths }) }
+    local logits, _, loss = nn.register_heads(x, fields, { target = g:input("target", { #fields }) })
+    return { logits = logits, loss = loss }
   end, { seed = options.seed })
 end
 
@@ -173,18 +168,14 @@ end
 ---@return ym2612ml.Network net  inputs x (batch, inputs) and target (batch, heads);
 ---  outputs logits and loss
 function M.build(options)
-  local widths = {}
-  for i, head in ipairs(M.heads) do
-    widths[i] = head.width
-  end
-  return build(widths, options)
+  return build(M.heads, options)
 end
 
 --- Records the network that gives the logits of the eight algorithms.
 ---@param options {hidden: integer[], dropout: number?, seed: integer?}
 ---@return ym2612ml.Network net  inputs x and target (batch, 1); outputs logits and loss
 function M.build_algorithm(options)
-  return build({ 8 }, options)
+  return build({ { name = "algorithm", minimum = 0, maximum = 7 } }, options)
 end
 
 --- Probabilities from logits first..first + width - 1, sharpened by a temperature

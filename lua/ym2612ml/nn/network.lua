@@ -2,9 +2,11 @@
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
+local json = require "ym2612ml.json"
 local recorder = require "ym2612ml.nn.recorder"
 local saved = require "ym2612ml.saved"
 local store = require "ym2612ml.store"
+local weights = require "ym2612ml.nn.weights"
 
 local M = {}
 
@@ -26,30 +28,6 @@ function M.is_network(value)
   return getmetatable(value) == Network
 end
 
--- JSON whose bytes depend on the value alone: keys in order, every digit of a number.
-local function encode(value)
-  if type(value) == "number" then
-    return ("%.17g"):format(value)
-  elseif type(value) ~= "table" then
-    return cjson.encode(value)
-  end
-  local parts = {}
-  if next(value) == nil or value[1] ~= nil then
-    for i, item in ipairs(value) do
-      parts[i] = encode(item)
-    end
-    return "[" .. table.concat(parts, ",") .. "]"
-  end
-  for key in pairs(value) do
-    parts[#parts + 1] = key
-  end
-  table.sort(parts)
-  for i, key in ipairs(parts) do
-    parts[i] = cjson.encode(key) .. ":" .. encode(value[key])
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
 --- Ends a recording.
 ---@param recorded ym2612ml.Recorder
 ---@param outputs table<string, integer>  nodes by name
@@ -60,7 +38,7 @@ end
 function M.new(recorded, outputs, inspect)
   local net = setmetatable({
     core = recorded.core,
-    recipe = encode { nodes = recorded.recipe, outputs = outputs },
+    recipe = json.encode { nodes = recorded.recipe, outputs = outputs },
     inputs = {},
     outputs = {},
     metadata = {},
@@ -280,7 +258,8 @@ local function contents(net, format, metadata)
   local tensors = {}
   for name, node in pairs(net.leaves) do
     local view = net.core:leaf(node.index)
-    tensors[name] = format == "f32" and view or view:to(format)
+    -- states stay f32: a variance may be larger than any half
+    tensors[name] = (format == "f32" or node.kind == "state") and view or view:to(format)
   end
   local strings = { kind = KIND, graph = net.recipe, steps = tostring(net.steps), seed = tostring(net.seed) }
   for key, value in pairs(metadata) do
@@ -292,7 +271,7 @@ end
 --- Writes the network as a safetensors file, the graph in its metadata.
 ---@param path string
 ---@param options? {type: "f32"|"f16", metadata: table<string, string>}  type: of the
----  weights in the file, default "f32"
+---  weights in the file, default "f32"; states are f32
 ---@return true? done
 ---@return string? message
 ---@return string? kind  "io"
@@ -309,6 +288,28 @@ end
 ---@return string
 function Network:dump()
   return store.encode(contents(self, "f32", self.metadata))
+end
+
+--- Copies parameters and states from a safetensors file that any program wrote, such as
+--- PyTorch's; all or none. Tensors that are not asked for are passed over.
+---@param path string
+---@param options? {names: table|function, layout: string, partial: boolean}  names: of
+---  each of ours the name in the file, a table or a function, default the same; layout:
+---  "own" (default) or "torch": weights of dense and lstm layers are (out, in) there, of
+---  convolutions (out, in, height, width); partial: leave those the file lacks as they
+---  are, default false
+---@return true? done
+---@return string? message  names the path
+---@return string? kind  "io" or "format": a tensor is missing, of another shape or not
+---  finite
+function Network:load_weights(path, options)
+  check.type(path, "string", 1, "load_weights")
+  options = check.options(options, {
+    names = { type = { "table", "function" } },
+    layout = { choices = { "own", "torch" }, default = "own" },
+    partial = { type = "boolean", default = false },
+  }, 2, "load_weights")
+  return weights.load(self, path, options, cjson.decode(self.recipe).nodes)
 end
 
 -- Checks a file's tensors against the leaves, before memory is taken for these.

@@ -9,7 +9,21 @@ local M = {}
 ---`a:matmul(b)`, `a:concat(b, {axis = 2})`, `x:slice{axis = 2, first = 1, last = 8}` or
 ---shorter `x:slice(2, 1, 8)`, ...; + - * / and unary minus work between nodes and
 ---numbers, broadcasting as NumPy does. Axes count from 1, and axis 1 of everything that
----depends on an input is the minibatch.
+---depends on an input is the minibatch. The operators, with their options:
+---  add sub mul div neg exp log sqrt square abs tanh sigmoid relu gelu softplus
+---  leaky_relu {slope} elu {slope} clamp {least, most}
+---  linear (weight, bias)  matmul (other) {transpose_a, transpose_b}
+---  reshape {shape} permute {axes} slice {axis, first, last} concat (others) {axis}
+---  gather (indices): rows of a table, counted from 0, for each index
+---  sum mean max {axis, keep}: over all of a row without axis  softmax log_softmax
+---  layer_norm {epsilon}  batch_norm (mean, variance) {epsilon, momentum}: without scale
+---  conv2d conv2d_transpose (weight, bias) {stride, padding, activation}
+---  max_pool mean_pool {size, stride, padding}  resize {size, method}
+---  lstm (weight) {reverse}: of what the input adds to the gates
+---  dropout {rate}  randn: normal numbers, zeros outside training
+---  mse smooth_l1 {beta} bce_logits (target)
+---  head_cross_entropy (classes) {widths, weights}
+---The files src/op_*.c tell each one's shapes and formulas.
 local Node = {}
 Node.__index = Node
 Node.__name = "ym2612ml.Node"
@@ -64,8 +78,12 @@ end
 --- What is trained.
 ---@param name string
 ---@param shape integer[]
----@param options? {init: string, value: number}  init: "glorot" (default), "kaiming",
----  "normal" (deviation value), "constant" (value), "ones" or "zeros"; value scales all
+---@param options? {init: string, value: number}  init: "glorot" (default: uniform, of
+---  variance 2 / (in + out); Glorot and Bengio 2010) or "glorot_normal"; "kaiming" (normal,
+---  of variance 2 / in; He et al. 2015) or "kaiming_uniform"; "normal" (deviation value),
+---  "uniform" (from -value to value), "constant" (value), "ones" or "zeros"; value scales
+---  all. A matrix is (in, out); a weight of four axes (height, width, in, out) counts the
+---  places of its window. Each parameter draws from its own stream of the graph's seed
 ---@return ym2612ml.Node
 function Recorder:param(name, shape, options)
   options = check.options(options, {
@@ -73,6 +91,20 @@ function Recorder:param(name, shape, options)
     value = { type = "number", default = 1 },
   }, 3, "param")
   return leaf(self, "param", name, shape, { init = options.init, value = options.value })
+end
+
+--- What training changes without its being trained, such as the mean of `batch_norm`. It
+--- is saved with the network.
+---@param name string
+---@param shape integer[]
+---@param options? {init: string, value: number}  as of `param`; default "zeros"
+---@return ym2612ml.Node
+function Recorder:state(name, shape, options)
+  options = check.options(options, {
+    init = { type = "string", default = "zeros" },
+    value = { type = "number", default = 1 },
+  }, 3, "state")
+  return leaf(self, "state", name, shape, { init = options.init, value = options.value })
 end
 
 --- What never changes; it is saved with the network.
@@ -126,10 +158,14 @@ end
 local POSITIONAL = {
   dropout = { "rate" },
   leaky_relu = { "slope" },
+  elu = { "slope" },
+  clamp = { "least", "most" },
   reshape = { "shape" },
+  permute = { "axes" },
   slice = { "axis", "first", "last" },
   sum = { "axis" },
   mean = { "axis" },
+  max = { "axis" },
 }
 
 -- Applies an operator to nodes and numbers, of which the last may be its settings.
@@ -160,7 +196,7 @@ for _, operator in ipairs(core.nn.operators) do
     return apply(operator, ...)
   end
 end
-Node.input, Node.param, Node.const = nil, nil, nil
+Node.input, Node.param, Node.const, Node.state = nil, nil, nil, nil
 
 Node.__add, Node.__sub, Node.__mul, Node.__div = Node.add, Node.sub, Node.mul, Node.div
 

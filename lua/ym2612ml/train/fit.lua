@@ -1,0 +1,106 @@
+-- A whole training in one call, which keeps on disk what is needed to go on.
+local check = require "ym2612ml.check"
+local files = require "ym2612ml.files"
+local history = require "ym2612ml.train.history"
+local lfs = require "ym2612ml.filesystem"
+local steps = require "ym2612ml.train.steps"
+
+local M = {}
+
+local rules = {
+  each = { type = "function" },
+  history = { type = "string" },
+  save = { type = "string" },
+  state = { type = "string" },
+  state_steps = { type = "integer", least = 0, default = 0 },
+}
+for name, rule in pairs(steps.rules) do
+  rules[name] = rule
+end
+
+-- What goes to disk after a step; nil, message, kind where it does not.
+local function keep(net, step, options)
+  local row, done, message, kind = step.row, true, nil, nil
+  if options.save and row and row.best then
+    done, message, kind = net:save(options.save, { metadata = net.metadata })
+  end
+  if done and options.history and row then
+    done, message, kind = history.write(options.history, step:history())
+  end
+  local due = row or options.state_steps > 0 and step.step % options.state_steps == 0
+  if done and options.state and due and not step.last then
+    done, message, kind = files.write(options.state, step:dump())
+  end
+  return done, message, kind
+end
+
+---@class ym2612ml.Fit
+---@field history ym2612ml.Epoch[]  finished epochs
+---@field last string  why it ended: "epochs", "patience" or "cancelled" (by each)
+---@field steps integer  taken
+---@field best integer?  the epoch with the smallest loss of those that are watched
+---@field loss number?  that loss
+
+--- Trains a network to the end, by `ym.train.steps`.
+---
+---     local result = assert(ym.train.fit(net, data, {
+---       epochs = 100, validation = aside, patience = 10, keep_best = true, history = "history.csv",
+---     }))
+---
+---@param net ym2612ml.Network  with an output `loss`
+---@param data table<string, ym2612ml.Tensor>  as for `steps`
+---@param options? table  those of `steps`, and: each, a function called with every step,
+---  which ends the training by returning false; history, the path of a table of all epochs
+---  (.csv or .json), written after each; save, the path of a file for the network, written
+---  after each epoch that is the best so far; state, the path of a file with all that is
+---  needed to go on, written after each epoch and every state_steps (0: no more) steps: a
+---  training that finds it goes on from there, and removes it at its end
+---@return ym2612ml.Fit? result
+---@return string? message  names the step or the path
+---@return string? kind  "diverged", "input", "format" or "io"
+function M.fit(net, data, options)
+  options = check.options(options, rules, 3, "fit")
+  if options.history then
+    check.no_problem(history.problem(options.history), 3, "fit")
+  end
+  local own = {}
+  for name in pairs(steps.rules) do
+    own[name] = options[name]
+  end
+  local path = options.state and lfs.attributes(options.state, "mode") and options.state
+  if path then
+    local message, kind
+    own.resume, message, kind = files.read(path)
+    if not own.resume then
+      return nil, message, kind
+    end
+  end
+  local next_step, training, kind = steps.start(net, data, own, "fit", path)
+  if not next_step then
+    return nil, training, kind
+  end
+  local ended
+  for step, message, sort in next_step do
+    if not step then
+      return nil, message, sort
+    end
+    local kept, reason
+    kept, reason, sort = keep(net, step, options)
+    if not kept then
+      return nil, reason, sort
+    elseif options.each and options.each(step) == false then
+      ended = "cancelled"
+      break
+    end
+  end
+  local progress = training.progress
+  if progress.last and options.state then
+    os.remove(options.state)
+  end
+  return {
+    history = progress.history, steps = training.step, last = progress.last or ended,
+    best = progress.best_epoch, loss = progress.best,
+  }
+end
+
+return M

@@ -1,0 +1,301 @@
+-- Training as an iterator: one minibatch a turn, so that a caller can stop, draw a bar
+-- or save in between, and go on later to the same bits.
+local check = require "ym2612ml.check"
+local core = require "ym2612ml.core"
+local nn = require "ym2612ml.nn"
+local schedules = require "ym2612ml.train.schedules"
+local state = require "ym2612ml.train.state"
+
+local M = {}
+
+--- The options of `steps`.
+M.rules = {
+  epochs = { type = "integer", least = 1, default = 10 },
+  batch = { type = "integer", least = 1, default = 64 },
+  optimizer = { choices = { "sgd", "adam", "adamw" }, default = "adamw" },
+  rate = { type = "number", least = 0, default = 1e-3 },
+  schedule = { type = { "string", "table", "function" }, default = "constant" },
+  momentum = { type = "number", least = 0, most = 1, default = 0 },
+  weight_decay = { type = "number", least = 0, default = 0 },
+  clip = { type = "number", least = 0, default = 0 },
+  seed = { type = "integer", default = 1 },
+  validation = { type = { "table", "function" } },
+  patience = { type = "integer", least = 0, default = 0 },
+  improvement = { type = "number", least = 0, default = 0 },
+  keep_best = { type = "boolean", default = false },
+  resume = { type = "string" },
+}
+
+-- The number of rows of a data set: one for all its tensors.
+local function rows_in(data, net, argument, name)
+  check.type(data, "table", argument, name)
+  local function fail(message)
+    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, name, message))
+  end
+  local rows
+  for input, values in pairs(data) do
+    if not net.inputs[input] or type(values) ~= "userdata" then
+      fail(("'%s' is not a tensor for an input"):format(tostring(input)))
+    elseif rows and rows ~= #values then
+      fail(("tensors of %d and %d rows"):format(rows, #values))
+    end
+    rows = #values
+  end
+  if not rows or rows == 0 then
+    fail "no rows"
+  end
+  return rows
+end
+
+---@class ym2612ml.Step
+---@field step integer  steps taken, counted from 1
+---@field epoch integer
+---@field done integer  rows learned from, of total
+---@field total integer
+---@field loss number  of the minibatch, before the step
+---@field norm number  of the gradient, before clipping
+---@field rate number
+---@field row ym2612ml.Epoch?  what became of the epoch, after its last step
+---@field validation number?  the loss of the validation data, after the last step of each
+---  epoch
+---@field last string?  why this is the last step: "epochs" or "patience"
+---@field eta number?  seconds left, once a second has gone by
+local Step = {}
+Step.__index = Step
+Step.__name = "ym2612ml.Step"
+
+local Training = {}
+Training.__index = Training
+Training.__name = "ym2612ml.Training"
+
+--- The state after this step, for option `resume`. Only until the next step is taken.
+---@return string
+function Step:dump()
+  if self.training.step ~= self.step then
+    check.misuse(("step %d is over: only the last step can be dumped"):format(self.step))
+  end
+  return state.dump(self.training)
+end
+
+--- What became of each epoch until this step.
+---@return ym2612ml.Epoch[]
+function Step:history()
+  return table.move(self.training.progress.history, 1, self.epoch, 1, {})
+end
+
+-- Rows in the order of an epoch: of the seed and the epoch alone.
+function Training:order_of(epoch)
+  if self.ordered ~= epoch then
+    self.order = core.rng.new({ seed = self.options.seed, stream = epoch }):order(self.rows)
+    self.ordered = epoch
+  end
+  return self.order
+end
+
+-- The validation loss, or nil without validation; or nil, message, kind.
+function Training:validate()
+  local validation = self.options.validation
+  if not validation then
+    return nil
+  end
+  local whole = type(validation) == "table"
+  local loss, message, kind = (whole and self.net.evaluate or validation)(self.net, whole and validation or nil)
+  if type(loss) ~= "number" and not message then
+    check.misuse(("option 'validation' returned %s, expected a number"):format(tostring(loss)))
+  end
+  if not loss then
+    return nil, ("validation: %s"):format(message), kind or "input"
+  elseif loss ~= loss or math.abs(loss) == math.huge then
+    return nil, ("step %d: the validation loss is not finite"):format(self.step), "diverged"
+  end
+  return loss
+end
+
+-- Remembers the network where it is the best so far.
+function Training:judge(watched, epoch)
+  local progress, options = self.progress, self.options
+  if progress.best and watched >= progress.best - options.improvement then
+    progress.waited = progress.waited + 1
+    return false
+  end
+  progress.best, progress.best_epoch, progress.waited = watched, epoch, 0
+  if options.keep_best then
+    self.best = self.best or {}
+    for name, view in pairs(state.learned(self.net)) do
+      self.best[name] = view:to "f32"
+    end
+  end
+  return true
+end
+
+-- What is to do after the last step of an epoch: the row of the history; or nil, message,
+-- kind.
+function Training:close_epoch(epoch, rate)
+  local progress, options = self.progress, self.options
+  local validation, message, kind = self:validate()
+  if message then
+    return nil, message, kind
+  end
+  local row = {
+    epoch = epoch, step = self.step, rate = rate, validation = validation,
+    loss = progress.loss / self.rows, norm = progress.norm / self.per_epoch,
+    seconds = core.clock() - self.epoch_began,
+  }
+  row.best = self:judge(validation or row.loss, epoch)
+  progress.loss, progress.norm = 0, 0
+  progress.history[epoch] = row
+  self.schedule:observe(validation or row.loss)
+  self.epoch_began = core.clock()
+  if options.patience > 0 and progress.waited >= options.patience then
+    progress.last = "patience"
+  elseif epoch == options.epochs then
+    progress.last = "epochs"
+  end
+  if progress.last and self.best then
+    for name, view in pairs(state.learned(self.net)) do
+      view:copy(self.best[name])
+    end
+  end
+  return row
+end
+
+-- Takes one step: the step, or nil at the end; or nil, message, kind.
+function Training:advance()
+  local options, progress = self.options, self.progress
+  if progress.last then
+    return nil
+  end
+  local at = self.step % self.per_epoch
+  local epoch = self.step // self.per_epoch + 1
+  local first = at * options.batch + 1
+  local count = math.min(options.batch, self.rows - first + 1)
+  local rate = options.rate * self.schedule:factor {
+    progress = self.step / (options.epochs * self.per_epoch), step = self.step + 1, epoch = epoch,
+  }
+  self.optimizer:rate(rate)
+  local rows = { order = self:order_of(epoch), first = first, count = count }
+  local loss, norm, kind = self.net:step(self.data, self.optimizer, rows)
+  if not loss then
+    return nil, ("step %d: %s"):format(self.step + 1, norm), kind
+  end
+  self.step = self.step + 1
+  progress.loss, progress.norm = progress.loss + loss * count, progress.norm + norm
+  local step = setmetatable({
+    training = self,
+    step = self.step,
+    epoch = epoch,
+    done = (epoch - 1) * self.rows + first + count - 1,
+    total = options.epochs * self.rows,
+    loss = loss,
+    norm = norm,
+    rate = rate,
+  }, Step)
+  if at == self.per_epoch - 1 then
+    local message
+    step.row, message, kind = self:close_epoch(epoch, rate)
+    if not step.row then
+      return nil, message, kind
+    end
+    step.validation, step.last = step.row.validation, progress.last
+  end
+  local gone = core.clock() - self.began
+  if gone >= 1 then
+    step.eta = gone * (step.total - step.done) / (step.done - self.done_before)
+  end
+  return step
+end
+
+--- Trains a network, one minibatch a turn, over all rows of data in a new random order
+--- each epoch. To stop, stop calling; the network then is as after the last step.
+---
+---     for step, message in ym.train.steps(net, data, {epochs = 8, batch = 256}) do
+---       if not step then error(message) end
+---     end
+---
+---@param net ym2612ml.Network  with an output `loss`
+---@param data table<string, ym2612ml.Tensor>  for each input a tensor of as many rows,
+---  of any type
+---@param options? table  epochs 10; batch 64; optimizer "adamw" ("sgd", "adam"); rate
+---  1e-3; schedule of the rate: "constant", "step", "cosine", "one_cycle", "plateau", a
+---  table such as {kind = "step", epochs = 10, factor = 0.1} (cosine: final 0; one_cycle:
+---  rise 0.3, start 1/25, final 0; plateau: factor 0.1, patience 10 epochs, threshold
+---  1e-4, least 0; all: warmup, 0 steps) or a function of progress 0..1 and step number
+---  that gives a factor of the rate; momentum 0; weight_decay 0; clip 0 (the largest norm
+---  of a gradient; 0: no limit); seed 1; validation (data, or a function of the network
+---  that gives a loss or nil, message, kind; after each epoch); patience 0 (ends after so
+---  many epochs in a row in which the loss that is watched, that of validation or else of
+---  training, did not get better by more than improvement, 0; 0: never); keep_best false
+---  (true: the last step gives the network back as it was after its best epoch); resume
+---  (what `step:dump()` gave, with the same options)
+---@return (fun(): ym2612ml.Step|false|nil, string?, string?)? next  nil at the end; false,
+---  message, kind ("diverged", "input") when a step failed, and nothing was changed, or
+---  when the validation data cannot be used
+---@return string? message
+---@return string? kind  "format": resume is damaged or of another network
+function M.steps(net, data, options)
+  local next_step, message, kind = M.start(net, data, check.options(options, M.rules, 3, "steps"), "steps")
+  if not next_step then
+    return nil, message, kind
+  end
+  return next_step
+end
+
+--- The same with options that were checked, for the function of that name; the second
+--- result is the training itself.
+---@param net ym2612ml.Network
+---@param data table<string, ym2612ml.Tensor>
+---@param options table
+---@param name string
+---@param path? string  the file that option resume came from
+function M.start(net, data, options, name, path)
+  if not nn.is_network(net) or not net.loss then
+    check.misuse(("bad argument #1 to '%s' (expected a network with an output 'loss')"):format(name))
+  end
+  local rows = rows_in(data, net, 2, name)
+  if type(options.validation) == "table" then
+    rows_in(options.validation, net, 3, name)
+  end
+  local schedule = schedules.new(options.schedule, 3, name)
+  local training = setmetatable({
+    net = net,
+    data = data,
+    options = options,
+    rows = rows,
+    per_epoch = (rows + options.batch - 1) // options.batch,
+    schedule = schedule,
+    signature = state.signature(options, schedule, rows),
+    step = 0,
+    progress = { loss = 0, norm = 0, waited = 0, history = {} },
+    optimizer = nn.optimizer(net, {
+      method = options.optimizer,
+      rate = options.rate,
+      momentum = options.momentum,
+      decay = options.weight_decay,
+      clip = options.clip,
+    }),
+  }, Training)
+  if options.resume then
+    local done, message, kind = state.restore(training, options.resume, path)
+    if not done then
+      return nil, message, kind
+    end
+  end
+  training.began = core.clock()
+  training.epoch_began = training.began
+  training.done_before = training.step // training.per_epoch * rows
+    + training.step % training.per_epoch * options.batch
+  local failed = false
+  return function()
+    if failed then
+      return nil
+    end
+    local step, message, kind = training:advance()
+    if message then
+      failed = true
+      return false, message, kind
+    end
+    return step
+  end, training
+end
+
+return M

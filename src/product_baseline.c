@@ -1,0 +1,2 @@
+#define PRODUCT ym_product_baseline
+#include "product_kernel.h"
