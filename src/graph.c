@@ -4,6 +4,8 @@
 */
 #include "graph.h"
 
+#include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +23,11 @@ static const struct ym_operator *const tables[] = {
 };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
+
+/* Options that are a text, and those that may be a list of any length; all others are
+** one number. A name means the same to every operator that has it. */
+static const char text_options[] = "activation init method name padding";
+static const char list_options[] = "axes shape size stride weights widths";
 
 /* The row of an operator, or NULL. A search is enough: names are looked up when a graph
 ** is recorded, never when it runs. */
@@ -98,8 +105,34 @@ static bool copy_setting(struct ym_attribute *attribute,
 	return attribute->numbers != NULL;
 }
 
-/* Copies the settings of a new node after checking that its operator knows them. What
-** was copied before a failure is the node's, and freed with it. */
+/* Refuses a setting that the operator does not know, or of another kind than it is. */
+static enum ym_status check_setting(const struct ym_operator *kind,
+                                    const struct ym_setting *setting,
+                                    struct ym_error *error) {
+	const char *name = setting->name;
+	bool text = in_list(text_options, name), list = in_list(list_options, name);
+	if (!in_list(kind->attributes, name))
+		return ym_fail(error, YM_ARGUMENT, "unknown option '%.40s' (known: %s)", name,
+		               kind->attributes);
+	if (text && setting->text == NULL)
+		return ym_fail(error, YM_ARGUMENT,
+		               "option '%s' is a number or a list, expected a text", name);
+	if (!text && setting->text != NULL)
+		return ym_fail(error, YM_ARGUMENT, "option '%s' is '%.40s', expected %s", name,
+		               setting->text, list ? "numbers" : "a number");
+	if (!text && !list && setting->count != 1)
+		return ym_fail(error, YM_ARGUMENT,
+		               "option '%s' is a list of %zu, expected a number", name,
+		               setting->count);
+	for (size_t at = 0; !text && at < setting->count; at++)
+		if (!(fabs(setting->numbers[at]) <= (double)FLT_MAX))
+			return ym_fail(error, YM_ARGUMENT, "option '%s' is %g, too large", name,
+			               setting->numbers[at]);
+	return YM_OK;
+}
+
+/* Copies the settings of a new node after checking them. What was copied before a
+** failure is the node's, and freed with it. */
 static enum ym_status copy_settings(struct ym_node *node,
                                     const struct ym_setting *settings, int count,
                                     struct ym_error *error) {
@@ -107,9 +140,9 @@ static enum ym_status copy_settings(struct ym_node *node,
 	if (node->attributes == NULL)
 		return ym_no_memory(error);
 	for (int which = 0; which < count; which++) {
-		if (!in_list(node->kind->attributes, settings[which].name))
-			return ym_fail(error, YM_ARGUMENT, "unknown option '%.40s' (known: %s)",
-			               settings[which].name, node->kind->attributes);
+		enum ym_status status = check_setting(node->kind, &settings[which], error);
+		if (status != YM_OK)
+			return status;
 		node->attribute_count++;
 		if (!copy_setting(&node->attributes[which], &settings[which]))
 			return ym_no_memory(error);
@@ -139,6 +172,9 @@ static enum ym_status complete_node(struct ym_graph *graph, struct ym_node *node
 	status = kind->shape(graph->nodes, node, error);
 	if (status != YM_OK)
 		return status;
+	for (int axis = 0; axis < node->rank; axis++)
+		if (node->shape[axis] > INT_MAX) /* BLAS takes no longer ones */
+			return ym_fail(error, YM_ARGUMENT, "its shape is too large");
 	if (!ym_shape_count(node->rank, node->shape, &node->row))
 		return ym_fail(error, YM_ARGUMENT, "its shape is too large");
 	/* A leaf has said itself whether it wants one. */
@@ -298,8 +334,8 @@ size_t ym_graph_parameters(const struct ym_graph *graph) {
 	return graph->parameters;
 }
 
-/* Values of parameters, constants and states stay where they are from now on; all others
-** have a new place in every run (ym_graph_place). */
+/* Values of parameters, constants and states stay where they are from now on; all
+** others have a new place in every run (ym_graph_place). */
 void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
 	const char *name;
 	for (int index = 0; index < graph->count; index++)
@@ -308,8 +344,8 @@ void ym_graph_place_weights(struct ym_graph *graph, float *weights) {
 }
 
 /* Glorot and Bengio 2010: variance 2 / (in + out), uniform. He et al. 2015 (Kaiming):
-** variance 2 / in, normal. Each also with the other distribution. A matrix is (in, out),
-** a convolution's weight (height, width, in, out), of which all places count. */
+** variance 2 / in, normal. Each also with the other distribution. A matrix is
+** (in, out), a convolution's weight (height, width, in, out): all its places count. */
 static void initialise(struct ym_node *node, struct ym_rng *rng) {
 	const char *kind = ym_node_text(node, "init", "zeros");
 	bool window = node->rank == 4, glorot = strncmp(kind, "glorot", 6) == 0;

@@ -276,8 +276,8 @@ static double begin_backward(const struct ym_job *job, struct ym_graph *graph,
 }
 
 /* What one part does: forward through the batched nodes of a stretch, or back, or both,
-** its rows still in the cache of its core. The nodes of a stretch but its first, and the
-** first of the next, are what goes back together: see run_stretches. */
+** its rows still in the cache of its core. The nodes of a stretch but its first, and
+** the first of the next, are what goes back together: see run_stretches. */
 static void run_part(void *context, size_t part, int worker) {
 	struct run *run = context;
 	struct ym_job job = make_job(run, &run->error[part]);
@@ -352,9 +352,9 @@ static bool is_whole(const struct ym_graph *graph, int index) {
 }
 
 /* A stretch starts at a node that has to see the whole minibatch, and ends before the
-** next. Forward, that node's inputs are there in all rows when the stretch starts; back,
-** its gradient is when the rest of the stretch is done, so it goes back with the stretch
-** before. */
+** next. Forward, that node's inputs are there in all rows when the stretch starts;
+** back, its gradient is when the rest of the stretch is done, so it goes back with the
+** stretch before. */
 static void run_stretches(struct run *run, struct ym_pool *pool) {
 	const struct ym_graph *graph = run->graph;
 	run->forward = true;

@@ -8,15 +8,6 @@
 #include "lua_nn.h"
 #include "rng.h"
 
-int ym_push_outcome(lua_State *L, const struct ym_error *error) {
-	if (error->status != YM_ARGUMENT)
-		return ym_push_failure(L, error);
-	luaL_pushfail(L);
-	lua_pushstring(L, error->message);
-	lua_pushliteral(L, "argument");
-	return 3;
-}
-
 struct ym_graph_box *ym_check_graph(lua_State *L) {
 	return luaL_checkudata(L, 1, YM_GRAPH);
 }
@@ -115,11 +106,17 @@ static int graph_add(lua_State *L) {
 	lua_pushnil(L);
 	while (lua_next(L, 4) != 0) {
 		int key = lua_gettop(L) - 1;
-		if (setting_count == SETTINGS)
-			return luaL_argerror(L, 4, "too many options");
+		const char *option = lua_type(L, key) == LUA_TSTRING ? lua_tostring(L, key)
+		                                                     : "?";
+		if (setting_count == SETTINGS) {
+			ym_fail(&error, YM_ARGUMENT, "%.40s: has more than %d options", name,
+			        SETTINGS);
+			return ym_push_outcome(L, &error);
+		}
 		if (!read_setting(L, &settings[setting_count++])) {
 			ym_fail(&error, YM_ARGUMENT,
-			        "%s: an option is no text, finite number or list of such", name);
+			        "%.40s: option '%.40s' is no text, finite number or list of such",
+			        name, option);
 			return ym_push_outcome(L, &error);
 		}
 		lua_pushvalue(L, key); /* lua_next goes on from it; the rest stays alive */

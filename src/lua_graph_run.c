@@ -65,10 +65,11 @@ static enum ym_status read_rows(lua_State *L, int arg, struct ym_rows *rows,
 	}
 	*rows = (struct ym_rows){.rows = height == SIZE_MAX ? 0 : height};
 	if (!lua_isnoneornil(L, arg + 1)) {
-		const struct ym_tensor *order = ym_check_tensor(L, arg + 1);
-		luaL_argcheck(
-			L, order->type == YM_I32 && order->rank == 1 && ym_tensor_contiguous(order),
-			arg + 1, "expected a tensor of i32, rank 1");
+		const struct ym_tensor *order = luaL_testudata(L, arg + 1, YM_TENSOR);
+		if (order == NULL || order->type != YM_I32 || order->rank != 1 ||
+		    !ym_tensor_contiguous(order))
+			return ym_fail(error, YM_ARGUMENT,
+			               "option 'order' must be a contiguous tensor of i32, rank 1");
 		rows->order = order->data;
 		rows->rows = order->shape[0];
 	}

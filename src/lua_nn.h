@@ -3,8 +3,8 @@
 ** are numbers from 1. The memory of weights, runs and moments are tensors in the user
 ** values, so that the collector sees it.
 **
-** Misuse comes back as nil, message, "argument" for ym2612ml.nn to raise at its own
-** caller's line.
+** Misuse comes back (ym_push_outcome) for ym2612ml.nn to raise at its own caller's
+** line.
 */
 #ifndef LUA_NN_H
 #define LUA_NN_H
@@ -34,9 +34,6 @@ struct ym_graph *ym_check_finished(lua_State *L);
 
 /* The index (from 0) of the node whose number is at arg. */
 int ym_check_node(lua_State *L, int arg, const struct ym_graph *graph);
-
-/* Pushes a failure for ym2612ml.nn to judge; returns how many values. */
-int ym_push_outcome(lua_State *L, const struct ym_error *error);
 
 /* Adds the methods that run a graph to its class. */
 void ym_add_runs(lua_State *L);

@@ -28,25 +28,19 @@ static int pca_fit(lua_State *L) {
 	int method = luaL_checkoption(L, 3, "auto", ym_pca_method_names);
 	uint64_t seed = (uint64_t)luaL_optinteger(L, 4, 1);
 	struct ym_pca pca = {.columns = x->shape[1]};
-	size_t shape[2];
+	size_t most = x->shape[0] < pca.columns ? x->shape[0] : pca.columns, shape[2];
 	struct ym_error error;
 	pca.components = components < 0 ? 0 : (size_t)components;
-	/* A number that fits is no larger than x: memory is not taken for others. */
-	shape[0] = pca.components <= pca.columns ? pca.components : 0;
+	/* The fit refuses more; memory is not taken for them before. */
+	shape[0] = pca.components <= most ? pca.components : 0;
 	shape[1] = pca.columns;
 	lua_settop(L, 2);
 	pca.mean = ym_push_vector(L, pca.columns);
 	pca.axes = ym_push_tensor(L, YM_F32, 2, shape)->data;
 	pca.variance = ym_push_vector(L, shape[0]);
 	if (ym_pca_fit(&pca, x, (enum ym_pca_method)method, seed, ym_state_pool(L),
-	               &error) != YM_OK) {
-		if (error.status != YM_ARGUMENT)
-			return ym_push_failure(L, &error);
-		luaL_pushfail(L);
-		lua_pushstring(L, error.message);
-		lua_pushliteral(L, "argument");
-		return 3;
-	}
+	               &error) != YM_OK)
+		return ym_push_outcome(L, &error);
 	lua_pushnumber(L, pca.total);
 	return 4;
 }

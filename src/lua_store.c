@@ -64,8 +64,7 @@ static int store_write(lua_State *L) {
 }
 
 /* fill(source, offset, tensor, [stored]) -> true: reads the tensor's elements from a
-** string at that offset (from 0), or from an open file where it stands. The caller knows
-** that a string has them, and that the tensor's type suits how they are stored. */
+** string at that offset (from 0), or from an open file where it stands. */
 static int store_fill(lua_State *L) {
 	struct ym_tensor *tensor = check_contiguous(L, 3);
 	enum ym_stored stored = (enum ym_stored)luaL_checkoption(L, 4, "same",

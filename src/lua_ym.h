@@ -37,6 +37,9 @@ void ym_open_batch(lua_State *L);
 /* The world returns: pushes nil, message, kind and returns 3. Out of memory and
 ** misuse are raised instead. */
 int ym_push_failure(lua_State *L, const struct ym_error *error);
+/* The same where the Lua caller raises misuse, at its own caller's line: nil, message,
+** "argument" of YM_ARGUMENT. */
+int ym_push_outcome(lua_State *L, const struct ym_error *error);
 
 /* Options: a table or nil at arg. A key outside known (NULL-ended) raises, as does
 ** a value of the wrong type or outside minimum..maximum (both ends allowed). */

@@ -21,13 +21,13 @@ bool ym_node_is_leaf(const struct ym_node *node, const char *kind) {
 
 double ym_node_number(const struct ym_node *node, const char *name, double fallback) {
 	const struct ym_attribute *attribute = ym_node_attribute(node, name);
-	return attribute != NULL && attribute->count > 0 ? attribute->numbers[0] : fallback;
+	return attribute != NULL ? attribute->numbers[0] : fallback;
 }
 
 const char *ym_node_text(const struct ym_node *node, const char *name,
                          const char *fallback) {
 	const struct ym_attribute *attribute = ym_node_attribute(node, name);
-	return attribute != NULL && attribute->text != NULL ? attribute->text : fallback;
+	return attribute != NULL ? attribute->text : fallback;
 }
 
 /* Numbers come from Lua or a file as doubles: range first, then the cast. */
@@ -39,8 +39,8 @@ enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
 	*result = least;
 	if (attribute == NULL && !required)
 		return YM_OK;
-	if (attribute == NULL || attribute->count != 1)
-		return ym_fail(error, YM_ARGUMENT, "option '%s' must be one number", name);
+	if (attribute == NULL)
+		return ym_fail(error, YM_ARGUMENT, "option '%s' is missing", name);
 	number = attribute->numbers[0];
 	if (!(number >= (double)least && number <= (double)most) ||
 	    number != (double)(size_t)number)
@@ -54,8 +54,7 @@ enum ym_status ym_node_integer(const struct ym_node *node, const char *name,
 enum ym_status ym_node_read_shape(struct ym_node *node, int first,
                                   struct ym_error *error) {
 	const struct ym_attribute *shape = ym_node_attribute(node, "shape");
-	if (shape == NULL || shape->text != NULL ||
-	    shape->count > (size_t)(YM_RANK - first))
+	if (shape == NULL || shape->count > (size_t)(YM_RANK - first))
 		return ym_fail(error, YM_ARGUMENT, "option 'shape' must be a list of up to %d",
 		               YM_RANK - first);
 	node->rank = first + (int)shape->count;
@@ -89,8 +88,7 @@ enum ym_status ym_node_pair(const struct ym_node *node, const char *name,
 	pair[0] = pair[1] = fallback;
 	if (option == NULL && fallback > 0)
 		return YM_OK;
-	if (option == NULL || option->text != NULL || option->count < 1 ||
-	    option->count > 2)
+	if (option == NULL || option->count < 1 || option->count > 2)
 		return ym_fail(error, YM_ARGUMENT, "option '%s' must be one or two numbers",
 		               name);
 	for (size_t side = 0; side < 2; side++) {
@@ -163,5 +161,13 @@ enum ym_status ym_shape_same(const struct ym_node *nodes, struct ym_node *node,
 	node->batched = input->batched;
 	node->rank = input->rank;
 	memcpy(node->shape, input->shape, sizeof node->shape);
+	return YM_OK;
+}
+
+enum ym_status ym_shape_lines(const struct ym_node *nodes, struct ym_node *node,
+                              struct ym_error *error) {
+	ym_shape_same(nodes, node, error);
+	if (node->rank < (node->batched ? 2 : 1))
+		return ym_fail(error, YM_ARGUMENT, "has no axis to work on");
 	return YM_OK;
 }

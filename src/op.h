@@ -21,7 +21,8 @@ enum { YM_PARTS = 4 };
 /* So many products for one row are worth being shared by threads: see ym_node. */
 enum { YM_SLICED = 1 << 20 };
 
-/* A number list, or a text (numbers is then NULL). A single number is a list of 1. */
+/* A number list, or a text (numbers is then NULL). A single number is a list of 1.
+** Which of these a name stands for was checked when it was recorded. */
 struct ym_attribute {
 	char name[16];
 	char *text;
@@ -186,6 +187,10 @@ enum ym_status ym_node_relu(const struct ym_node *node, bool *relu,
 ** else in backward. */
 void ym_relu_gradient(const struct ym_job *job, const struct ym_node *node);
 
+/* For ym_node.prepare: input 1, weights (..., in, out), as (..., out, in) in the
+** prepared floats. */
+void ym_turn_weights(const struct ym_job *job, const struct ym_node *node);
+
 /* sums[column] += sum of the first count columns of lines, of `width` floats each. */
 void ym_sum_columns(size_t lines, size_t width, const float *values, size_t count,
                     float *sums);
@@ -203,9 +208,12 @@ void *ym_node_plan(struct ym_node *node, size_t bytes, struct ym_error *error);
 /* "(batch, 3, 4)", for messages. Returns text. */
 const char *ym_node_describe(const struct ym_node *node, char text[static 96]);
 
-/* The shape function of operators that keep their first input's shape. */
+/* The shape function of operators that keep their first input's shape; and of those
+** among them that work along its last axis, which cannot be the batch. */
 enum ym_status ym_shape_same(const struct ym_node *nodes, struct ym_node *node,
                              struct ym_error *error);
+enum ym_status ym_shape_lines(const struct ym_node *nodes, struct ym_node *node,
+                              struct ym_error *error);
 
 static inline const struct ym_node *
 ym_node_input(const struct ym_node *nodes, const struct ym_node *node, int input) {

@@ -329,15 +329,6 @@ static enum ym_status read_window(const struct ym_node *nodes,
 	return status;
 }
 
-/* (taps, out, in) from the weights (taps, in, out), for backward. */
-static void turn_weights(const struct ym_job *job, const struct ym_node *node) {
-	const struct ym_product *product = ym_product_at(job->level);
-	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
-	size_t in = w->shape[2], out = w->shape[3];
-	for (size_t at = 0; at < w->row; at += in * out)
-		product->transpose(in, out, w->value + at, out, node->prepared_memory + at, in);
-}
-
 static void set_steps(struct window *window) {
 	const struct axis *y = &window->down, *x = &window->across;
 	size_t line_big = x->big * window->big, line_small = x->small * window->small;
@@ -379,7 +370,7 @@ static enum ym_status conv_shape(const struct ym_node *nodes, struct ym_node *no
 	set_steps(window);
 	node->sliced = !transposed && node->shape[1] * node->shape[2] * w->row >= YM_SLICED;
 	if (x->wants_gradient) {
-		node->prepare = turn_weights;
+		node->prepare = ym_turn_weights;
 		node->prepared = w->row;
 	}
 	return ym_node_relu(node, &node->relu, error);

@@ -299,6 +299,18 @@ FUNCTION(elu, float low = (float)ym_node_number(node, "slope", 1),
 FUNCTION(clamp, float least = (float)ym_node_number(node, "least", -INFINITY);
          float most = (float)ym_node_number(node, "most", INFINITY),
          bound(x, least, most), x >= least && x <= most ? 1.0f : 0.0f)
+
+static enum ym_status clamp_shape(const struct ym_node *nodes, struct ym_node *node,
+                                  struct ym_error *error) {
+	double least = ym_node_number(node, "least", -INFINITY);
+	double most = ym_node_number(node, "most", INFINITY);
+	if (!(least <= most))
+		return ym_fail(error, YM_ARGUMENT,
+		               "option 'least' is %g, expected no more than 'most', %g", least,
+		               most);
+	return ym_shape_same(nodes, node, error);
+}
+
 /* log(1 + e^x), kept from overflowing */
 FUNCTION(softplus, (void)0, fmaxf(x, 0) + log1pf(ym_exp(-fabsf(x))), ym_logistic(x))
 
@@ -346,7 +358,7 @@ const struct ym_operator ym_elementwise_operators[] = {
 	FUNCTION_ROW(relu, ""),
 	FUNCTION_ROW(leaky_relu, "slope"),
 	FUNCTION_ROW(elu, "slope"),
-	FUNCTION_ROW(clamp, "least most"),
+	{"clamp", "least most", 1, 1, clamp_shape, clamp_forward, clamp_backward, NULL, 0},
 	{"gelu", "", 1, 1, gelu_shape, gelu_forward, gelu_backward, NULL, 0},
 	FUNCTION_ROW(softplus, ""),
 	{0},

@@ -35,12 +35,12 @@ void ym_sum_columns(size_t lines, size_t width, const float *values, size_t coun
 	}
 }
 
-/* (out, in) from the weights (in, out), for backward. */
-static void turn_weights(const struct ym_job *job, const struct ym_node *node) {
+void ym_turn_weights(const struct ym_job *job, const struct ym_node *node) {
+	const struct ym_product *product = ym_product_at(job->level);
 	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
-	ym_product_at(job->level)
-		->transpose(w->shape[0], w->shape[1], w->value, w->shape[1],
-	                node->prepared_memory, w->shape[0]);
+	size_t in = w->shape[w->rank - 2], out = w->shape[w->rank - 1];
+	for (size_t at = 0; at < w->row; at += in * out)
+		product->transpose(in, out, w->value + at, out, node->prepared_memory + at, in);
 }
 
 /* (batch, ..., in) (in, out) (out) -> (batch, ..., out) */
@@ -64,7 +64,7 @@ static enum ym_status linear_shape(const struct ym_node *nodes, struct ym_node *
 	node->shape[node->rank - 1] = w->shape[1];
 	node->sliced = x->row * w->shape[1] >= YM_SLICED;
 	if (x->wants_gradient) {
-		node->prepare = turn_weights;
+		node->prepare = ym_turn_weights;
 		node->prepared = w->row;
 	}
 	return ym_node_relu(node, &node->relu, error);

@@ -82,7 +82,7 @@ PAIR_LOSS(smooth_l1, float beta = (float)ym_node_number(node, "beta", 1),
 static enum ym_status smooth_l1_shape(const struct ym_node *nodes, struct ym_node *node,
                                       struct ym_error *error) {
 	double beta = ym_node_number(node, "beta", 1);
-	if (!(beta > 0))
+	if ((float)beta <= 0)
 		return ym_fail(error, YM_ARGUMENT, "option 'beta' is %g, expected more than 0",
 		               beta);
 	return pair_shape(nodes, node, error);
@@ -111,7 +111,7 @@ static enum ym_status heads_shape(const struct ym_node *nodes, struct ym_node *n
 	struct head *heads;
 	size_t total = 0;
 	char text[2][96];
-	if (widths == NULL || widths->text != NULL || widths->count == 0)
+	if (widths == NULL || widths->count == 0)
 		return ym_fail(error, YM_ARGUMENT, "option 'widths' must be a list of numbers");
 	if (weights != NULL && weights->count != widths->count)
 		return ym_fail(error, YM_ARGUMENT,

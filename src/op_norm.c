@@ -21,9 +21,9 @@ static enum ym_status read_epsilon(const struct ym_node *node, struct ym_error *
 
 static enum ym_status layer_norm_shape(const struct ym_node *nodes,
                                        struct ym_node *node, struct ym_error *error) {
-	ym_shape_same(nodes, node, error);
-	if (node->rank < (node->batched ? 2 : 1))
-		return ym_fail(error, YM_ARGUMENT, "has no axis to work on");
+	enum ym_status status = ym_shape_lines(nodes, node, error);
+	if (status != YM_OK)
+		return status;
 	node->scratch = ym_node_input(nodes, node, 0)->row / node->shape[node->rank - 1];
 	return read_epsilon(node, error);
 }

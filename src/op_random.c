@@ -1,7 +1,7 @@
 /*
 ** Randomness, in training only: dropout {rate}; randn (x), normal numbers in the shape
-** of x, zeros outside training. Numbers come from the seed of the step, the node and the
-** part, so that they do not depend on the threads.
+** of x, zeros outside training. Numbers come from the seed of the step, the node and
+** the part, so that they do not depend on the threads.
 */
 #include "op.h"
 

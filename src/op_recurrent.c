@@ -34,14 +34,6 @@ static struct trace find_trace(const struct ym_job *job, const struct ym_node *n
 	return trace;
 }
 
-/* (4 hidden, hidden) from the weights, for backward. */
-static void turn_weights(const struct ym_job *job, const struct ym_node *node) {
-	const struct ym_node *w = ym_node_input(job->nodes, node, 1);
-	size_t hidden = w->shape[0], wide = w->shape[1];
-	ym_product_at(job->level)
-		->transpose(hidden, wide, w->value, wide, node->prepared_memory, hidden);
-}
-
 /* (batch, steps, 4 hidden) (hidden, 4 hidden) -> (batch, steps, hidden) */
 static enum ym_status lstm_shape(const struct ym_node *nodes, struct ym_node *node,
                                  struct ym_error *error) {
@@ -57,7 +49,7 @@ static enum ym_status lstm_shape(const struct ym_node *nodes, struct ym_node *no
 	ym_shape_same(nodes, node, error);
 	node->shape[2] = w->shape[0];
 	node->scratch = (x->shape[1] * 6 + 3) * w->shape[0];
-	node->prepare = turn_weights;
+	node->prepare = ym_turn_weights;
 	node->prepared = w->row;
 	return YM_OK;
 }

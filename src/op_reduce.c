@@ -128,14 +128,6 @@ static void max_backward(const struct ym_job *job, const struct ym_node *node) {
 	}
 }
 
-static enum ym_status softmax_shape(const struct ym_node *nodes, struct ym_node *node,
-                                    struct ym_error *error) {
-	ym_shape_same(nodes, node, error);
-	if (node->rank < (node->batched ? 2 : 1))
-		return ym_fail(error, YM_ARGUMENT, "has no axis to work on");
-	return YM_OK;
-}
-
 static size_t last_axis(const struct ym_node *node) {
 	return node->shape[node->rank - 1];
 }
@@ -197,8 +189,8 @@ const struct ym_operator ym_reduce_operators[] = {
 	{"sum", "axis keep", 1, 1, reduce_shape, sum_forward, sum_backward, NULL, 0},
 	{"mean", "axis keep", 1, 1, reduce_shape, mean_forward, mean_backward, NULL, 0},
 	{"max", "axis keep", 1, 1, reduce_shape, max_forward, max_backward, NULL, 0},
-	{"softmax", "", 1, 1, softmax_shape, softmax_forward, softmax_backward, NULL, 0},
-	{"log_softmax", "", 1, 1, softmax_shape, log_softmax_forward, log_softmax_backward,
+	{"softmax", "", 1, 1, ym_shape_lines, softmax_forward, softmax_backward, NULL, 0},
+	{"log_softmax", "", 1, 1, ym_shape_lines, log_softmax_forward, log_softmax_backward,
      NULL, 0},
 	{0},
 };

@@ -55,7 +55,7 @@ static enum ym_status permute_shape(const struct ym_node *nodes, struct ym_node 
 		return YM_MEMORY;
 	ym_shape_same(nodes, node, error);
 	plan->rank = node->rank;
-	fits = axes != NULL && axes->text == NULL && axes->count == (size_t)node->rank &&
+	fits = axes != NULL && node->rank > 0 && axes->count == (size_t)node->rank &&
 	       !(node->batched && axes->numbers[0] != 1);
 	for (int axis = 0; fits && axis < node->rank; axis++) {
 		double from = axes->numbers[axis];

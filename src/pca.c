@@ -231,9 +231,9 @@ static enum ym_status fit_exactly(struct fit *fit, struct ym_error *error) {
 }
 
 /* Whether the random way is worth its error: small matrices take no time worth saving.
-** An operation on the way to eigenvectors
-** takes as long as some twenty of a product; the random way makes about four and a half
-** passes of two products each, with a quarter more vectors than components. */
+** An operation on the way to eigenvectors takes as long as some twenty of a product;
+** the random way makes about four and a half passes of two products each, with a
+** quarter more vectors than components. */
 static bool random_pays(const struct fit *fit) {
 	double order = (double)fit->order, components = (double)fit->pca->components;
 	double size = (double)fit->rows * (double)fit->pca->columns;

@@ -15,8 +15,9 @@ enum ym_status ym_store_write(const char *path, const void *header, size_t size,
                               const struct ym_tensor *const *tensors, size_t count,
                               struct ym_error *error);
 
-/* How elements lie in a file, little-endian: as in the tensor, or of a type that tensors
-** do not have. Those of the next two are rounded to f32, those of the last go to i32. */
+/* How elements lie in a file, little-endian: as in the tensor, or of a type that
+** tensors do not have. Those of the next two are rounded to f32, those of the last go
+** to i32. */
 enum ym_stored { YM_STORED_SAME, YM_STORED_BF16, YM_STORED_F64, YM_STORED_I64 };
 
 /* "same", "bf16", "f64", "i64", then NULL: indexed by enum ym_stored. */
@@ -25,8 +26,9 @@ extern const char *const ym_stored_names[];
 /* Bytes an element takes in a file. */
 size_t ym_stored_size(enum ym_stored stored, const struct ym_tensor *tensor);
 
-/* Puts count elements from those bytes at places from `first` on in a contiguous tensor,
-** which is f32, or for YM_STORED_I64 i32. YM_FORMAT when a number is too large. */
+/* Puts count elements from those bytes at places from `first` on in a contiguous
+** tensor, which is f32, or for YM_STORED_I64 i32. YM_FORMAT when a number is too
+** large. */
 enum ym_status ym_store_put(const struct ym_tensor *tensor, size_t first, size_t count,
                             enum ym_stored stored, const void *bytes,
                             struct ym_error *error);

@@ -1,5 +1,7 @@
 -- Checks of arguments and options that raise at the line of the caller from outside
 -- this module, however deep inside it the mistake is found.
+local core = require "ym2612ml.core"
+
 local M = {}
 
 -- The folder of this module's sources, as in the chunk names of its functions.
@@ -38,15 +40,62 @@ function M.type(value, expected, argument, name)
   end
 end
 
---- Raises unless value is a whole number.
+-- What a value is, for messages: of what the core makes, its name.
+local function kind_of(value)
+  local meta = getmetatable(value)
+  return type(value) == "userdata" and type(meta) == "table" and meta.__name or type(value)
+end
+
+--- Whether a value is a tensor.
+---@param value any
+---@return boolean
+function M.is_tensor(value)
+  return kind_of(value) == "ym2612ml.tensor"
+end
+
+--- Raises unless value is a tensor.
 ---@param value any
 ---@param argument integer  its number
 ---@param name string  of the function
+---@param part? string  which part of the argument value is, such as "input 'x'"
+function M.tensor(value, argument, name, part)
+  if not M.is_tensor(value) then
+    local message = "bad argument #%d to '%s' (%stensor expected, got %s)"
+    M.misuse(message:format(argument, name, part and part .. ": " or "", kind_of(value)))
+  end
+end
+
+--- A tensor out of a tensor or nested lists of numbers; raises for anything else.
+---@param value any
+---@param argument integer  its number
+---@param name string  of the function
+---@param part? string  as of `tensor`
+---@return ym2612ml.Tensor
+function M.to_tensor(value, argument, name, part)
+  if type(value) ~= "table" then
+    M.tensor(value, argument, name, part)
+    return value
+  end
+  local made, tensor = pcall(core.tensor.from, value)
+  if not made and tensor == "not enough memory" then
+    error(tensor, 0)
+  elseif not made then
+    M.no_problem((part and part .. ": " or "") .. tensor, argument, name)
+  end
+  return tensor
+end
+
+--- Raises unless value is a whole number, of at least `least` where that is given.
+---@param value any
+---@param argument integer  its number
+---@param name string  of the function
+---@param least? integer
 ---@return integer
-function M.integer(value, argument, name)
+function M.integer(value, argument, name, least)
   local whole = type(value) == "number" and math.tointeger(value)
-  if not whole then
-    M.misuse(("bad argument #%d to '%s' (%s, expected a whole number)"):format(argument, name, tostring(value)))
+  if not whole or least and whole < least then
+    M.misuse(("bad argument #%d to '%s' (%s, expected a whole number%s)"):format(
+      argument, name, tostring(value), least and (" %d or more"):format(least) or ""))
   end
   return whole
 end
@@ -67,6 +116,9 @@ local function fits(value, rule)
       end
     end
     return rule.also ~= nil and type(value) == rule.also
+  end
+  if rule.type == "tensor" then
+    return M.is_tensor(value)
   end
   if rule.type == "integer" then
     value = type(value) == "number" and math.tointeger(value) or nil
@@ -102,8 +154,8 @@ local function describe(rule)
 end
 
 --- Checks a table of options by its rules, and returns a copy with defaults. A rule is
---- `{type = "integer" | "number" | "boolean" | "string" | "table" | ..., least =, most =,
---- below =, default =, needed = true}`, where type may be a list of Lua types, or
+--- `{type = "integer" | "number" | "boolean" | "string" | "table" | "tensor" | ..., least =,
+--- most =, below =, default =, needed = true}`, where type may be a list of Lua types, or
 --- `{choices = {...}, also = type, default =}`. Numbers must be finite, and less than
 --- `below`.
 ---@param options table?
@@ -126,7 +178,7 @@ function M.options(options, rules, argument, name)
     elseif not fits(value, rule) then
       fail(("option '%s' is %s, expected %s"):format(key, tostring(value), describe(rule)))
     end
-    checked[key] = value
+    checked[key] = rule.type == "integer" and math.tointeger(value) or value
   end
   for key, rule in pairs(rules) do
     if checked[key] == nil then

@@ -38,6 +38,9 @@ function M.graph(write, options)
     end
     indices[name] = node.index
   end
+  if not next(indices) then
+    check.misuse("the function given to 'graph' returned no outputs")
+  end
   local net, message = network.new(g, indices)
   if not net then
     check.misuse(message)

@@ -48,7 +48,7 @@ local function make(mean, axes, variance, total, scale)
 end
 
 local function check_matrix(x, name)
-  check.type(x, "userdata", 1, name)
+  check.tensor(x, 1, name)
   local shape = x:shape()
   if #shape ~= 2 then
     check.misuse(("bad argument #1 to '%s' (rank is %d, expected 2)"):format(name, #shape))

@@ -290,7 +290,7 @@ end
 local function check_contents(tensors, metadata, argument, name)
   check.type(tensors, "table", argument, name)
   for key, value in pairs(tensors) do
-    if type(key) ~= "string" or key == "__metadata__" or type(value) ~= "userdata" then
+    if type(key) ~= "string" or key == "__metadata__" or not check.is_tensor(value) then
       check.misuse(("bad argument #%d to '%s' (expected tensors by name)"):format(argument, name))
     end
   end
@@ -375,7 +375,7 @@ local KINDS = { ["<f4"] = "f32", ["<f2"] = "f16", ["|u1"] = "u8", ["<i2"] = "i16
 ---@return string? kind  "io"
 function M.write_npy(path, value)
   check.type(path, "string", 1, "write_npy")
-  check.type(value, "userdata", 2, "write_npy")
+  check.tensor(value, 2, "write_npy")
   local shape = table.concat(value:shape(), ", ")
   local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s,), }"):format(DESCRIPTIONS[value:type()], shape)
   text = text .. (" "):rep(-(10 + #text + 1) % 64) .. "\n"

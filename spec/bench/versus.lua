@@ -66,32 +66,23 @@ function makers.infer(name, batch)
   end
 end
 
-local function clips(rate)
-  local list = {}
-  for i = 1, 50 do
-    list[i] = noise { rate }
-  end
-  return list
-end
-
--- 1,000 clips: the fifty over and over.
-function makers.stft(rate, size)
-  local list, options = clips(rate), { rate = rate, size = size, hop = size // 4 }
+-- Something done to 1,000 clips of a second, a block of them at once.
+local function over_clips(rate, apply, options)
+  local block = noise { 100, rate }
   return function()
-    for i = 0, 999 do
-      assert(ym.spectrogram(list[i % 50 + 1], options))
+    for _ = 1, 1000 // #block do
+      assert(apply(block, options))
     end
   end
+end
+
+function makers.stft(rate, size)
+  return over_clips(rate, ym.spectrogram, { rate = rate, size = size, hop = size // 4 })
 end
 
 function makers.logmel(rate, size)
-  local list = clips(rate)
   local options = { rate = rate, size = size, hop = size // 4, bands = 64, scale = "db", high = rate / 2 }
-  return function()
-    for i = 0, 999 do
-      assert(ym.mel(list[i % 50 + 1], options))
-    end
-  end
+  return over_clips(rate, ym.mel, options)
 end
 
 -- Log-mel spectrograms of 8,192 values of 5,600 random patches; also written for the

@@ -2,26 +2,36 @@
 -- features; a matrix of weights is (in, out), which is PyTorch's transposed. Parameters
 -- are called as PyTorch calls them, below the name of the layer.
 local check = require "ym2612ml.check"
-local core = require "ym2612ml.core"
 local recorder = require "ym2612ml.nn.recorder"
 
 local M = {}
 
 local name_rule = { type = "string" }
-local activation_rule = { choices = core.nn.operators }
+local activation_rule = { choices = {
+  "relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid", "tanh", "exp", "softmax", "log_softmax",
+} }
 
 -- Raises unless argument number `argument` of the layer is a node with at least this many
--- axes besides the minibatch; returns its sizes.
-local function sizes_of(node, axes, argument, layer)
+-- axes besides the minibatch, and at most so many; returns its sizes.
+local function sizes_of(node, axes, argument, layer, most)
   if not recorder.is_node(node) then
     check.misuse(("bad argument #%d to '%s' (expected a node)"):format(argument, layer))
   end
   local sizes, batched = node:shape()
-  if not batched or #sizes < axes then
-    local message = "bad argument #%d to '%s' (%s has fewer than %d axes)"
-    check.misuse(message:format(argument, layer, tostring(node), axes + 1))
+  local problem = (not batched or #sizes < axes) and "fewer" or most and #sizes > most and "more"
+  if problem then
+    local message = "bad argument #%d to '%s' (%s has %s than %d axes)"
+    check.misuse(message:format(argument, layer, tostring(node), problem, (problem == "fewer" and axes or most) + 1))
   end
   return sizes
+end
+
+-- Raises unless an option that was given is a node.
+local function need_node(value, option, argument, layer)
+  if value ~= nil and not recorder.is_node(value) then
+    check.misuse(("bad argument #%d to '%s' (option '%s' is %s, expected a node)"):format(
+      argument, layer, option, tostring(value)))
+  end
 end
 
 local function activate(y, activation)
@@ -50,11 +60,13 @@ end
 ---@param x ym2612ml.Node  (batch, ..., in)
 ---@param width integer  the size of the last axis of the result
 ---@param options? {name: string, activation: string, bias: boolean, init: string}
----  activation: an operator such as "relu" (default: none); init: of the weights, by
----  default "kaiming" before relu and leaky_relu, else "glorot"
+---  activation: "relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid", "tanh", "exp",
+---  "softmax" or "log_softmax" (default: none); init: of the weights, by default "kaiming"
+---  before relu and leaky_relu, else "glorot" (see `param`)
 ---@return ym2612ml.Node
 function M.dense(x, width, options)
   local sizes = sizes_of(x, 1, 1, "dense")
+  width = check.integer(width, 2, "dense", 1)
   options = check.options(options, {
     name = name_rule,
     activation = activation_rule,
@@ -69,24 +81,33 @@ function M.dense(x, width, options)
   return weighted(x.linear, x, weight, bias_of(g, name, width, options.bias), {}, activation)
 end
 
--- A pair of sizes from an option that is one number or two.
-local function pair_of(value)
-  if type(value) == "table" then
-    return value[1], value[2]
+-- A pair of sizes from an option of a convolution that is one number or two; of a
+-- sequence it can only be one, and the other is 1.
+local function pair_of(options, option, sequence)
+  local value = options[option]
+  local pair = type(value) == "table" and value or { sequence and 1 or value, value }
+  for i = 1, 2 do
+    local size = type(pair[i]) == "number" and math.tointeger(pair[i])
+    if not size or size < 1 or #pair > 2 or pair == value and sequence then
+      local found = pair == value and ("{%s, %s}"):format(pair[1], pair[2]) or tostring(value)
+      check.misuse(("bad argument #3 to 'conv' (option '%s' is %s, expected a whole number 1 or more%s)"):format(
+        option, found, sequence and "" or ", or two"))
+    end
   end
-  return value, value
+  return pair[1], pair[2]
 end
 
 --- A convolution of images, or of sequences.
 ---@param x ym2612ml.Node  (batch, height, width, in) or (batch, time, in)
 ---@param channels integer  the size of the last axis of the result
----@param options? table  size: of the window, a number or {height, width}, default 3;
----  stride: likewise, default 1; padding "same" (default) or "valid"; transpose: the
+---@param options? table  size: of the window, a number or, of images, {height, width},
+---  default 3; stride: likewise, default 1; padding "same" (default) or "valid"; transpose: the
 ---  other way round, from small to large; activation, bias, init and name as of `dense`.
 ---  The weight is (height, width, in, out)
 ---@return ym2612ml.Node
 function M.conv(x, channels, options)
-  local sizes = sizes_of(x, 2, 1, "conv")
+  local sizes = sizes_of(x, 2, 1, "conv", 3)
+  channels = check.integer(channels, 2, "conv", 1)
   options = check.options(options, {
     name = name_rule,
     size = { type = { "number", "table" }, default = 3 },
@@ -99,10 +120,10 @@ function M.conv(x, channels, options)
   }, 3, "conv")
   local g, sequence = x.recorder, #sizes == 2
   local name = options.name or g:layer_name("conv")
-  local height, width = pair_of(options.size)
-  local down, across = pair_of(options.stride)
+  local height, width = pair_of(options, "size", sequence)
+  local down, across = pair_of(options, "stride", sequence)
   if sequence then
-    x, height, down = x:reshape { 1, sizes[1], sizes[2] }, 1, 1
+    x = x:reshape { 1, sizes[1], sizes[2] }
   end
   local weight = g:param(name .. ".weight", { height, width, sizes[#sizes], channels }, {
     init = options.init or init_before(options.activation),
@@ -121,6 +142,7 @@ end
 ---@return ym2612ml.Node  (batch, ..., width)
 function M.embedding(indices, count, width, options)
   sizes_of(indices, 0, 1, "embedding")
+  count, width = check.integer(count, 2, "embedding", 1), check.integer(width, 3, "embedding", 1)
   options = check.options(options, { name = name_rule, init = { type = "string", default = "normal" } }, 4, "embedding")
   local g = indices.recorder
   local name = options.name or g:layer_name("embedding")
@@ -198,7 +220,7 @@ end
 function M.attention(query, key, value, options)
   local inputs, sizes = { query, key, value }, {}
   for i = 1, 3 do
-    sizes[i] = sizes_of(inputs[i], 2, i, "attention")
+    sizes[i] = sizes_of(inputs[i], 2, i, "attention", 2)
   end
   options = check.options(options, {
     heads = { type = "integer", least = 1, needed = true },
@@ -206,6 +228,7 @@ function M.attention(query, key, value, options)
     dropout = { type = "number", least = 0, below = 1 },
     name = name_rule,
   }, 4, "attention")
+  need_node(options.mask, "mask", 4, "attention")
   local width, heads = sizes[1][2], options.heads
   if width % heads ~= 0 then
     check.misuse(("bad argument #4 to 'attention' (%d heads do not divide a width of %d)"):format(heads, width))
@@ -240,7 +263,7 @@ end
 ---@return ym2612ml.Node
 function M.film(x, condition, options)
   local sizes = sizes_of(x, 1, 1, "film")
-  sizes_of(condition, 1, 2, "film")
+  sizes_of(condition, 1, 2, "film", 1)
   options = check.options(options, { name = name_rule, scale = activation_rule, shift = activation_rule }, 3, "film")
   local width, spread = sizes[#sizes], {}
   for axis = 1, #sizes do
@@ -275,8 +298,8 @@ end
 ---  first's; last: only the state after all steps; dropout: between layers
 ---@return ym2612ml.Node  (batch, steps, hidden or 2 hidden); with last (batch, ...)
 function M.lstm(x, hidden, options)
-  local steps = sizes_of(x, 2, 1, "lstm")[1]
-  check.integer(hidden, 2, "lstm")
+  local steps = sizes_of(x, 2, 1, "lstm", 2)[1]
+  hidden = check.integer(hidden, 2, "lstm", 1)
   options = check.options(options, {
     layers = { type = "integer", least = 1, default = 1 },
     bidirectional = { type = "boolean", default = false },
@@ -310,16 +333,23 @@ end
 ---  of each field: the first of its logits, counted from 1, and how many they are
 ---@return ym2612ml.Node? loss  (batch), the cross-entropies' sum, when there is a target
 function M.register_heads(x, fields, options)
-  sizes_of(x, 1, 1, "register_heads")
+  sizes_of(x, 1, 1, "register_heads", 1)
   check.type(fields, "table", 2, "register_heads")
   options = check.options(options, { name = name_rule, target = { type = "table" } }, 3, "register_heads")
+  need_node(options.target, "target", 3, "register_heads")
   local heads, widths, total = {}, {}, 0
   for i, field in ipairs(fields) do
+    if type(field) ~= "table" or not (math.tointeger(field.minimum) and math.tointeger(field.maximum)) then
+      check.misuse(("bad argument #2 to 'register_heads' (field %d has no minimum and maximum)"):format(i))
+    end
     local width = (field.maximum - field.minimum) // (field.size or 1) + 1
     heads[i] = {
       name = field.name, operator = field.operator, minimum = field.minimum, first = total + 1, width = width,
     }
     widths[i], total = width, total + width
+  end
+  if total < 1 then
+    check.misuse "bad argument #2 to 'register_heads' (no fields)"
   end
   local logits = M.dense(x, total, { name = options.name or x.recorder:layer_name("register_heads") })
   return logits, heads, options.target and logits:head_cross_entropy(options.target, { widths = widths })
@@ -348,8 +378,8 @@ end
 ---@return ym2612ml.Node z  (batch, width)
 ---@return ym2612ml.Node change  (batch), the logarithm of the determinant of all flows
 function M.sylvester_flow(z, condition, options)
-  local width = sizes_of(z, 1, 1, "sylvester_flow")[1]
-  sizes_of(condition, 1, 2, "sylvester_flow")
+  local width = sizes_of(z, 1, 1, "sylvester_flow", 1)[1]
+  sizes_of(condition, 1, 2, "sylvester_flow", 1)
   options = check.options(options, {
     flows = { type = "integer", least = 1, default = 4 },
     name = name_rule,

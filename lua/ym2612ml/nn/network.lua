@@ -97,18 +97,13 @@ local function feed(net, inputs, name)
     if not index then
       check.misuse(("bad argument #1 to '%s' (the network has no input '%s')"):format(name, tostring(input)))
     end
-    if type(values) == "table" then
-      values = core.tensor.from(values)
-    elseif type(values) ~= "userdata" then
-      check.misuse(("bad argument #1 to '%s' (input '%s' is %s, expected a tensor)"):format(name, input, type(values)))
-    end
-    feeds[index] = values
+    feeds[index] = check.to_tensor(values, 1, name, ("input '%s'"):format(input))
   end
   return feeds
 end
 
 local row_rules = {
-  order = { type = "userdata" },
+  order = { type = "tensor" },
   first = { type = "integer", least = 1 },
   count = { type = "integer", least = 0 },
 }
@@ -263,6 +258,9 @@ local function contents(net, format, metadata)
   end
   local strings = { kind = KIND, graph = net.recipe, steps = tostring(net.steps), seed = tostring(net.seed) }
   for key, value in pairs(metadata) do
+    if type(key) ~= "string" or type(value) ~= "string" then
+      check.misuse(("metadata '%s' is %s, expected texts by name"):format(tostring(key), type(value)))
+    end
     strings["user." .. key] = value
   end
   return tensors, strings
@@ -369,9 +367,15 @@ end
 -- Records the graph again as the file tells it. The file may say anything: what the
 -- core refuses becomes an error here.
 local function replay(text)
-  local graph = cjson.decode(text)
+  local read, graph = pcall(cjson.decode, text)
+  if not read or type(graph) ~= "table" or type(graph.nodes) ~= "table" or type(graph.outputs) ~= "table" then
+    error("it is not JSON of nodes and outputs", 0)
+  end
   local recorded = recorder.new()
   for i, node in ipairs(graph.nodes) do
+    if type(node) ~= "table" or type(node.inputs) ~= "table" or type(node.settings) ~= "table" then
+      error(("node %d is none"):format(i), 0)
+    end
     local index, message = recorded.core:add(node.operator, node.inputs, node.settings)
     if index ~= i then
       error(message or "a node is out of place", 0)

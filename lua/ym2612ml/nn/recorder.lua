@@ -115,8 +115,7 @@ function Recorder:const(values)
   if type(values) == "number" then
     values = core.tensor.from { values }
   else
-    values = type(values) == "table" and core.tensor.from(values) or values
-    check.type(values, "userdata", 1, "const")
+    values = check.to_tensor(values, 1, "const")
     shape = values:shape()
   end
   if not core.store.finite(values) then
@@ -170,23 +169,27 @@ local POSITIONAL = {
 
 -- Applies an operator to nodes and numbers, of which the last may be its settings.
 local function apply(operator, ...)
-  local operands, settings = { ... }, {}
-  local last, positional = operands[#operands], POSITIONAL[operator]
-  if positional and last ~= operands[1] and (type(last) ~= "table" or last[1]) then
+  local operands, count, settings = { ... }, select("#", ...), {}
+  local last, positional = operands[count], POSITIONAL[operator]
+  local named = type(last) == "table" and not is_node(last) and last[1] == nil
+  if positional and count > 1 and not named then
+    if count > #positional + 1 then
+      check.misuse(("%s: %d values, expected %s"):format(operator, count - 1, table.concat(positional, ", ")))
+    end
     for i, name in ipairs(positional) do
       settings[name] = operands[i + 1]
     end
-    operands = { operands[1] }
-  elseif type(last) == "table" and not is_node(last) then
-    settings, operands[#operands] = last, nil
+    count = 1
+  elseif named then
+    settings, count = last, count - 1
   end
   local recorder
-  for _, operand in ipairs(operands) do
-    recorder = recorder or (is_node(operand) and operand.recorder)
+  for i = 1, count do
+    recorder = recorder or (is_node(operands[i]) and operands[i].recorder)
   end
   local inputs = {}
-  for i, operand in ipairs(operands) do
-    inputs[i] = index_of(recorder, operand, operator)
+  for i = 1, count do
+    inputs[i] = index_of(recorder, operands[i], operator)
   end
   return record(recorder, operator, inputs, settings)
 end

@@ -1,4 +1,5 @@
 -- Weights from files of other programs into a network of the same shapes.
+local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local store = require "ym2612ml.store"
 
@@ -70,6 +71,12 @@ function M.load(net, path, options, nodes)
     return nil, message, kind
   end
   local used, found, names = users(nodes), {}, options.names
+  for name in pairs(type(names) == "table" and names or {}) do
+    if not net.leaves[name] then
+      check.misuse(("bad argument #2 to 'load_weights' (option 'names': the network has no '%s')"):format(
+        tostring(name)))
+    end
+  end
   for name, leaf in pairs(net.leaves) do
     local from = type(names) == "function" and names(name) or type(names) == "table" and names[name] or name
     if leaf.kind ~= "const" and not (options.partial and not tensors[from]) then
@@ -81,6 +88,9 @@ function M.load(net, path, options, nodes)
       end
       found[leaf.index] = tensor
     end
+  end
+  if not next(found) then
+    return nil, path .. ": holds none of the tensors of the network", "format"
   end
   for index, tensor in pairs(found) do
     net.core:leaf(index):copy(tensor)

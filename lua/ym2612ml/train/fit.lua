@@ -22,7 +22,7 @@ end
 local function keep(net, step, options)
   local row, done, message, kind = step.row, true, nil, nil
   if options.save and row and row.best then
-    done, message, kind = net:save(options.save, { metadata = net.metadata })
+    done, message, kind = net:save(options.save)
   end
   if done and options.history and row then
     done, message, kind = history.write(options.history, step:history())

@@ -27,6 +27,22 @@ local function columns_of(options)
   return columns
 end
 
+-- Raises unless all rows hold what a file can.
+local function check_rows(history, columns)
+  for epoch, row in ipairs(history) do
+    check.no_problem(type(row) ~= "table" and ("epoch %d is %s, expected a table"):format(epoch, type(row)) or nil,
+      2, "write_history")
+    for _, column in ipairs(columns) do
+      local value = row[column]
+      local finite = type(value) == "number" and math.abs(value) < math.huge -- false of NaN
+      if value ~= nil and type(value) ~= "boolean" and not finite then
+        check.no_problem(("epoch %d: %s is %s, expected a finite number"):format(epoch, column, tostring(value)),
+          2, "write_history")
+      end
+    end
+  end
+end
+
 local function to_csv(history, columns)
   local lines = { table.concat(columns, ",") }
   for _, row in ipairs(history) do
@@ -67,10 +83,11 @@ function M.write(path, history, options)
   check.type(path, "string", 1, "write_history")
   check.type(history, "table", 2, "write_history")
   options = check.options(options, { seconds = { type = "boolean", default = false } }, 3, "write_history")
-  local problem = M.problem(path)
-  check.no_problem(problem, 1, "write_history")
+  check.no_problem(M.problem(path), 1, "write_history")
+  local columns = columns_of(options)
+  check_rows(history, columns)
   local write = files.ending(path) == "csv" and to_csv or to_json
-  return files.write(path, write(history, columns_of(options)))
+  return files.write(path, write(history, columns))
 end
 
 --- What is wrong with the path of a history; nil: nothing.

@@ -81,7 +81,11 @@ function M.new(given, argument, name)
   if type(given) == "function" then
     local self = { signature = "function", state = {} }
     function self.at(at)
-      return given(at.progress, at.step)
+      local factor = given(at.progress, at.step)
+      if type(factor) ~= "number" or not (factor >= 0 and factor < math.huge) then
+        check.misuse(("option 'schedule' returned %s, expected a number 0 or more"):format(tostring(factor)))
+      end
+      return factor
     end
     return setmetatable(self, Schedule)
   end

@@ -21,7 +21,7 @@ local SIGNED = {
 function M.signature(options, schedule, rows)
   local parts = {}
   for _, key in ipairs(SIGNED) do
-    parts[#parts + 1] = ("%s=%s"):format(key, options[key])
+    parts[#parts + 1] = ("%s=%s"):format(key, json.encode(options[key]))
   end
   parts[#parts + 1] = ("schedule=%s"):format(schedule.signature)
   parts[#parts + 1] = ("rows=%d"):format(rows)
@@ -82,8 +82,17 @@ function M.dump(training)
   return store.encode(tensors, metadata)
 end
 
--- The numbers of a state, or nil where they are not those of a training.
-local function read_counts(metadata)
+local function are_numbers(values, names)
+  for _, name in ipairs(names) do
+    if type(values[name]) ~= "number" then
+      return false
+    end
+  end
+  return true
+end
+
+-- The numbers of a state, or nil where they are not those of a training of `most` steps.
+local function read_counts(metadata, most)
   local counts = {}
   for _, name in ipairs { "step", "steps", "optimizer", "seed" } do
     counts[name] = math.tointeger(tonumber(metadata[name]))
@@ -98,7 +107,9 @@ local function read_counts(metadata)
     end
     counts[name] = value
   end
-  return counts
+  local fits = are_numbers(counts.progress, { "loss", "norm", "waited" }) and type(counts.progress.history) == "table"
+    and are_numbers(counts.schedule, { "factor", "waited" }) and counts.step <= most
+  return fits and counts or nil
 end
 
 -- A state that is one of this training: its tensors and counts; or nil, why not, kind,
@@ -112,7 +123,7 @@ local function read(training, bytes)
     local tensor = tensors[name]
     return tensor and table.concat(tensor:shape(), " ") == table.concat(own:shape(), " ")
   end
-  local counts = read_counts(metadata)
+  local counts = read_counts(metadata, training.options.epochs * training.per_epoch)
   local keeps = counts and counts.progress.best and training.options.keep_best
   local whole = counts and suits("moments", training.optimizer.core:moments())
   for name, own in pairs(M.learned(training.net)) do

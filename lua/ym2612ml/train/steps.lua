@@ -26,20 +26,28 @@ M.rules = {
   resume = { type = "string" },
 }
 
--- The number of rows of a data set: one for all its tensors.
-local function rows_in(data, net, argument, name)
+-- The number of rows of a data set: one for all its tensors. Part says which of an
+-- argument's it is, for messages. All is checked before anything is learned.
+local function rows_in(data, net, argument, name, part)
   check.type(data, "table", argument, name)
-  local function fail(message)
-    check.misuse(("bad argument #%d to '%s' (%s)"):format(argument, name, message))
+  local function fail(message, ...)
+    check.no_problem((part or "") .. message:format(...), argument, name)
   end
   local rows
   for input, values in pairs(data) do
-    if not net.inputs[input] or type(values) ~= "userdata" then
-      fail(("'%s' is not a tensor for an input"):format(tostring(input)))
-    elseif rows and rows ~= #values then
-      fail(("tensors of %d and %d rows"):format(rows, #values))
+    local row = net.inputs[input]
+    if not row then
+      fail("the network has no input '%s'", tostring(input))
     end
-    rows = #values
+    check.tensor(values, argument, name, (part or "") .. ("input '%s'"):format(input))
+    local shape = values:shape()
+    rows = rows or shape[1]
+    if rows ~= shape[1] then
+      fail("tensors of %d and %d rows", rows, shape[1])
+    elseif table.concat(shape, ", ", 2) ~= table.concat(row, ", ") then
+      fail("input '%s' has rows of shape (%s), expected (%s)", input, table.concat(shape, ", ", 2),
+        table.concat(row, ", "))
+    end
   end
   if not rows or rows == 0 then
     fail "no rows"
@@ -253,7 +261,12 @@ function M.start(net, data, options, name, path)
   end
   local rows = rows_in(data, net, 2, name)
   if type(options.validation) == "table" then
-    rows_in(options.validation, net, 3, name)
+    rows_in(options.validation, net, 3, name, "option 'validation': ")
+    for input in pairs(data) do
+      if not options.validation[input] then
+        check.misuse(("bad argument #3 to '%s' (option 'validation': input '%s' is missing)"):format(name, input))
+      end
+    end
   end
   local schedule = schedules.new(options.schedule, 3, name)
   local training = setmetatable({

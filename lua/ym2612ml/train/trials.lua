@@ -36,9 +36,8 @@ local function count_rows(data)
   check.type(data, "table", 1, "folds")
   local rows
   for name, tensor in pairs(data) do
-    if type(tensor) ~= "userdata" then
-      check.misuse(("bad argument #1 to 'folds' ('%s' is %s, expected a tensor)"):format(name, type(tensor)))
-    elseif rows and rows ~= #tensor then
+    check.tensor(tensor, 1, "folds", ("'%s'"):format(name))
+    if rows and rows ~= #tensor then
       check.misuse(("bad argument #1 to 'folds' (tensors of %d and %d rows)"):format(rows, #tensor))
     end
     rows = #tensor
@@ -59,7 +58,7 @@ end
 ---@return fun(): integer?, table?, table? next  fold, training data, data set aside
 function M.folds(data, count, options)
   local rows = count_rows(data)
-  count = check.integer(count, 2, "folds")
+  count = check.integer(count, 2, "folds", 2)
   options = check.options(options, {
     seed = { type = "integer", default = 1 },
     groups = { type = "table" },
@@ -68,7 +67,7 @@ function M.folds(data, count, options)
     check.misuse(("bad argument #3 to 'folds' (%d groups for %d rows)"):format(#options.groups, rows))
   end
   local units = units_of(rows, options.groups)
-  if count < 2 or count > #units then
+  if count > #units then
     check.misuse(("bad argument #2 to 'folds' (%d, expected 2..%d)"):format(count, #units))
   end
   core.rng.new({ seed = options.seed }):shuffle(units)
@@ -96,6 +95,19 @@ end
 ---@field most number
 ---@field values number[]
 
+-- Raises unless what a trial gave are numbers by name.
+local function check_figures(figures, trial, name)
+  if type(figures) ~= "table" then
+    check.misuse(("%s: trial %d gave %s, expected a table of numbers"):format(name, trial, tostring(figures)))
+  end
+  for figure, value in pairs(figures) do
+    if type(value) ~= "number" then
+      check.misuse(("%s: figure '%s' of trial %d is %s, expected a number"):format(
+        name, tostring(figure), trial, tostring(value)))
+    end
+  end
+end
+
 --- Mean and deviation of each figure of several trials.
 ---@param results table<string, number>[]  one table of figures a trial
 ---@return table<string, ym2612ml.Summary>
@@ -103,14 +115,8 @@ function M.summary(results)
   check.type(results, "table", 1, "summary")
   local summary = {}
   for trial, result in ipairs(results) do
-    if type(result) ~= "table" then
-      check.misuse(("bad argument #1 to 'summary' (result %d is %s, expected a table)"):format(trial, type(result)))
-    end
+    check_figures(result, trial, "summary")
     for name, value in pairs(result) do
-      if type(value) ~= "number" then
-        check.misuse(("bad argument #1 to 'summary' (figure '%s' of result %d is %s, expected a number)"):format(
-          tostring(name), trial, type(value)))
-      end
       summary[name] = summary[name] or { values = {} }
       table.insert(summary[name].values, value)
     end
@@ -147,21 +153,16 @@ end
 ---@return table<string, number>[]|string results  or a message
 ---@return string? kind
 function M.trials(count, run, options)
-  count = check.integer(count, 1, "trials")
-  if count < 1 then
-    check.misuse(("bad argument #1 to 'trials' (%d, expected 1 or more)"):format(count))
-  end
+  count = check.integer(count, 1, "trials", 1)
   check.type(run, "function", 2, "trials")
   options = check.options(options, { seed = { type = "integer", default = 1 } }, 3, "trials")
   local results = {}
   for trial = 1, count do
     local figures, message, kind = run(options.seed + trial - 1, trial)
-    if not figures then
+    if not figures and message then
       return nil, ("trial %d: %s"):format(trial, message), kind
-    elseif type(figures) ~= "table" then
-      check.misuse(("the function given to 'trials' returned %s, expected a table of numbers"):format(
-        tostring(figures)))
     end
+    check_figures(figures, trial, "trials")
     results[trial] = figures
   end
   return M.summary(results), results
