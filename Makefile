@@ -76,11 +76,12 @@ lua/ym2612ml/core.so: $(OBJECTS)
 # Kernels for one level of a CPU's instructions (simd.h), chosen at run time.
 UNITS = $(patsubst src/%.c,.build/%.o,$(wildcard src/*_$(1).c)) \
   $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c))
-$(call UNITS,baseline): LEVEL = -Wno-psabi -O3 -fwrapv -fno-trapping-math -ffp-contract=fast
+WRAPPING = -O3 -fwrapv -fno-trapping-math -ffp-contract=fast
+$(call UNITS,baseline): LEVEL = $(WRAPPING) -Wno-psabi
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
-$(call UNITS,avx2): LEVEL = -O3 -fwrapv -fno-trapping-math -ffp-contract=fast -mavx2 -mfma -mf16c
-$(call UNITS,avx512): LEVEL = -O3 -fwrapv -fno-trapping-math -ffp-contract=fast -mavx2 -mfma -mf16c -mavx512f \
-  -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+$(call UNITS,avx2): LEVEL = $(WRAPPING) -mavx2 -mfma -mf16c
+$(call UNITS,avx512): LEVEL = $(WRAPPING) -mavx2 -mfma -mf16c -mavx512f -mavx512bw \
+  -mavx512dq -mavx512vl -mprefer-vector-width=512
 endif
 
 .build/%.o: src/%.c Makefile

@@ -122,7 +122,8 @@ end
 local COUNT = 1024
 local packed, source = patches(COUNT)
 print()
-print(("Batches of %d patches (%s), A4, 1.0 s + 0.5 s; one thread: processor time, two: the clock"):format(COUNT, source))
+print(("Batches of %d patches (%s), A4, 1.0 s + 0.5 s; one thread: processor time, two: the clock"):format(
+  COUNT, source))
 for _, level in ipairs(support.levels()) do
   ym.simd(level)
   local scales = ym.features.new(ym.recipes.three_scales(HELD, RELEASE))

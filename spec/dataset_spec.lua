@@ -226,6 +226,32 @@ describe("dataset #c", function()
     assert(os.execute(("rm -r '%s'"):format(folder)))
   end)
 
+  it("reads a single patch file, and a table with a byte order mark", function()
+    local path, names, values = os.tmpname(), { "split" }, { "valid" }
+    os.remove(path)
+    assert(ym.patch.write(path .. ".y12", patch()))
+    local rows = assert(ym.dataset.read_patches(path .. ".y12"))
+    os.remove(path .. ".y12")
+    assert.same({ 1, 3 }, { #rows, rows[1].patch.feedback })
+    for _, field in ipairs(ym.patch.fields()) do
+      names[#names + 1] = field.operator and ("op%d_%s"):format(field.operator, field.name) or field.name
+      values[#values + 1] = math.max(field.minimum, 0)
+    end
+    local function read_table(row)
+      local file = assert(io.open(path, "w"))
+      file:write("\xEF\xBB\xBF", table.concat(names, ","), "\r\n", table.concat(row, ","), "\r\n")
+      file:close()
+      local read, message = ym.dataset.read_patches(path)
+      os.remove(path)
+      return read, message
+    end
+    assert.equal("valid", assert(read_table(values))[1].split)
+    for i, name in ipairs(names) do
+      values[i] = name == "lfo" and "fast" or values[i]
+    end
+    assert.equal(path .. ": row 2: column lfo is fast, expected a whole number", select(2, read_table(values)))
+  end)
+
   it("says what is wrong with a table", function()
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))

@@ -339,6 +339,10 @@ describe("misuse of a whole training", function()
     misuse("no rows", train.fit, net, data, { validation = {} })
     misuse("#1 to 'write_history'", train.write_history, 7, {})
     misuse("'x' ends in neither", train.write_history, "x", {})
+    misuse("#2 to 'write_history' %(epoch 1 is number, expected a table%)", train.write_history, "x.csv", { 7 })
+    for _, value in ipairs { "7", 0 / 0, math.huge } do
+      misuse("epoch 2: loss is .*, expected a finite number", train.write_history, "x.json", { {}, { loss = value } })
+    end
     misuse("unknown option 'time'", train.write_history, "x.csv", {}, { time = true })
   end)
 end)

@@ -6,33 +6,9 @@ local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local RECIPE = { { kind = "mel", size = 256, bands = 8, on = { 0.01, 0.05 }, off = { 0.01 } } }
-local COMMAND = "lua5.4 lua/ym2612ml/cli.lua dataset "
 
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read("a")
-end
-
-local function write(path, bytes)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(bytes)
-end
-
--- The bytes of every file below a folder, hidden ones too, by path.
-local function snapshot(folder, inner, found)
-  inner, found = inner or "", found or {}
-  for name in lfs.dir(folder .. inner) do
-    local path = inner .. "/" .. name
-    if name ~= "." and name ~= ".." then
-      if lfs.attributes(folder .. path, "mode") == "directory" then
-        snapshot(folder, path, found)
-      else
-        found[path] = read(folder .. path)
-      end
-    end
-  end
-  return found
-end
+local assert_same_files, snapshot = support.assert_same_files, support.snapshot
+local read, write = support.read_file, support.write_file
 
 -- Copies the shards of one data set that have this in their names to another.
 local function copy_shards(from, to, wanted)
@@ -46,20 +22,6 @@ local function copy_shards(from, to, wanted)
       write(to .. path, bytes)
     end
   end
-end
-
-local function assert_same_files(expected, folder)
-  local found, names, listed = snapshot(folder), {}, {}
-  for name in pairs(expected) do
-    names[#names + 1] = name
-  end
-  for name, bytes in pairs(found) do
-    listed[#listed + 1] = name
-    assert.is_true(bytes == expected[name], name)
-  end
-  table.sort(names)
-  table.sort(listed)
-  assert.same(names, listed)
 end
 
 local function sounding(changes)
@@ -366,6 +328,9 @@ describe("a data set in shards #c", function()
         return bytes:sub(1, 300) .. string.char(bytes:byte(301) ~ 1) .. bytes:sub(302)
       end },
       { "patches.npy", "has a shape that does not suit its size", function(bytes) return bytes:sub(1, -2) end },
+      { "features.npy", "is damaged (its header is not as it was written)", function(bytes)
+        return (bytes:gsub("  \n", " !\n", 1))
+      end },
       { "notes.npy", "is damaged (its shape or type is wrong)", function()
         return read(shard .. "/held.npy")
       end },
@@ -389,7 +354,9 @@ describe("a data set in shards #c", function()
     copy_shards(folder .. "/foreign", folder .. "/other", "train_00002")
     assert_fails(steps("other"), "format", "belongs to a data set with other settings")
     write(folder .. "/set/index.json", before["/index.json"]:sub(1, 99))
-    assert_fails(steps("set"), "format", "index.json: is damaged (it is not JSON); remove it")
+    assert_fails(steps("set"), "format", "index.json: is damaged (it is not JSON); choose another folder, or remove")
+    write(folder .. "/set/index.json", "{\"name\": \"of another program\"}")
+    assert_fails(steps("set"), "format", "index.json: is no index of a data set; choose another folder, or remove")
     os.remove(folder .. "/set/index.json")
     finish(steps("set"))
     assert_same_files(before, folder .. "/set")
@@ -397,11 +364,37 @@ describe("a data set in shards #c", function()
 
   it("says which folder cannot be written", function()
     write(folder .. "/file", "")
-    assert_fails(steps("file"), "io", folder .. "/file: cannot be made")
-    assert_fails(steps("no/such"), "io", folder .. "/no/such: cannot be made")
+    assert_fails(steps("file"), "io", folder .. "/file: cannot make this folder")
+    assert_fails(steps("no/such"), "io", folder .. "/no/such: cannot make this folder")
     assert(lfs.mkdir(folder .. "/set"))
     write(folder .. "/set/.work_all_1_of_1", "")
-    assert_fails(steps("set"), "io", folder .. "/set/.work_all_1_of_1: cannot be made")
+    assert_fails(steps("set"), "io", folder .. "/set/.work_all_1_of_1: cannot make this folder")
+  end)
+
+  it("refuses the same patches parted in another way, and a prior that differs a little", function()
+    local rows = {}
+    for i = 0, 3 do
+      rows[i + 1] = { patch = sounding { feedback = i }, split = i < 2 and "train" or "valid" }
+    end
+    finish(steps("set", { patches = write_table(rows) }))
+    rows[2].split = "valid"
+    assert_fails(steps("set", { patches = write_table(rows) }), "input", "patches_sha256 differs")
+    local prior = assert(ym.prior.read(ym.models.folder() .. "/prior.json"))
+    finish(steps("prior"))
+    prior.repeats.mul = prior.repeats.mul + 1e-9
+    write(folder .. "/prior.json", cjson.encode(prior))
+    assert_fails(steps("prior", { prior = folder .. "/prior.json" }), "input", "prior_sha256 differs")
+  end)
+
+  it("keeps a shard that a run of other parts has made meanwhile", function()
+    local first, second = steps("set", { validation = 0 }), steps("set", { validation = 0, shard = { 1, 2 } })
+    assert(first())
+    assert(second())
+    finish(first)
+    local before = snapshot(folder .. "/set")
+    assert.equal(2, finish(second).shards)
+    before["/.work_all_1_of_2/lock"] = nil
+    assert_same_files(before, folder .. "/set")
   end)
 
   it("is not opened when it is none, or damaged", function()
@@ -420,6 +413,7 @@ describe("a data set in shards #c", function()
       ["is no index of a data set"] = "{}",
       ["is of another version than 1"] = text:gsub('"version": 1', '"version": 2'),
       ["is damaged (it does not say how many"] = text:gsub('"count": 100', '"count": 1e18'),
+      ["is damaged (it does not say how"] = text:gsub('"shard_records": 32', '"shard_records": 0'),
       ["is damaged (it does not say what"] = text:gsub('"fields"', '"meadows"'),
     } do
       write(folder .. "/index.json", bytes)
@@ -437,6 +431,7 @@ describe("a data set in shards #c", function()
       ["option 'mix': expected shares of 0 or more"] = { patches = "x", mix = { rael = 1 } },
       ["option 'mix': only draws from the prior"] = { mix = { real = 1 } },
       ["option 'recipe': 0 blocks given, expected 1..16"] = { recipe = {} },
+      ["option 'recipe': its rate is 44100 Hz, expected 53267"] = { recipe = { rate = 44100, ym.dataset.recipe[1] } },
       ["option 'shard_records' is 1, too few for 100000 records"] = { count = 100000, shard_records = 1 },
       ["and 144 values each exceed 256 MiB"] = { shard_records = 1 << 20,
         recipe = { { kind = "mel", size = 256, bands = 24, on = { 0, 0.01, 0.02, 0.03, 0.04, 0.05 } } } },
@@ -451,118 +446,5 @@ describe("a data set in shards #c", function()
     assert.has_error(function() ym.dataset.open() end, "bad argument #1 to 'open' (string expected, got nil)")
     assert.has_error(function() ym.dataset.read() end, "bad argument #1 to 'read' (table expected, got nil)")
     assert.is_nil(lfs.attributes(folder .. "/set"))
-  end)
-end)
-
-describe("the command dataset", function()
-  local folder
-  before_each(function() folder = support.new_folder() end)
-  after_each(function() support.remove_folder(folder) end)
-
-  local ARGUMENTS = "--count 150 --validation 20 --shard-records 16 --held 0.05 --release 0.02 --seed 3 "
-
-  -- Runs a shell command; @ is the folder. Returns stdout, stderr, status.
-  local function run(command)
-    local out, err = os.tmpname(), os.tmpname()
-    local _, _, status = os.execute(("sh -c '%s' >%s 2>%s </dev/null"):format((command:gsub("@", folder)), out, err))
-    local text, complaint = read(out), read(err)
-    os.remove(out)
-    os.remove(err)
-    return text, complaint, status
-  end
-
-  it("makes a data set, and tells what it made", function()
-    local text, complaint, status = run(COMMAND .. ARGUMENTS .. "-o @/a/b --shard 1/2 --json")
-    assert.equal(0, status, complaint)
-    local summary = cjson.decode(text)
-    assert.same({ 6, 6 }, { summary.shards, summary.missing })
-    text = run(COMMAND .. ARGUMENTS .. "-o @/a/b")
-    assert.matches("/a/b: 170 records in 12 shards; left out: %d+ notes without sound, %d+ repeated\n$", text)
-  end)
-
-  it("ends with the same bytes however often it is killed", function()
-    local arguments = ARGUMENTS:gsub("150", "800")
-    assert.equal(0, select(3, run(COMMAND .. arguments .. "-o @/straight")))
-    local seed = os.time()
-    local rng, killed = ym.rng.new { seed = seed }, 0
-    local function survives()
-      local seconds = 0.05 + 0.15 * rng:uniform() + 0.01 * killed
-      return select(3, run(("timeout -s KILL %.3f "):format(seconds) .. COMMAND .. arguments .. "-o @/killed")) == 0
-    end
-    while not survives() do
-      killed = killed + 1
-      assert.is_true(killed < 100, "seed " .. seed)
-    end
-    assert.is_true(killed > 0)
-    assert_same_files(snapshot(folder .. "/straight"), folder .. "/killed")
-  end)
-
-  it("lets only one run make a part", function()
-    assert(lfs.mkdir(folder .. "/set"))
-    assert(lfs.mkdir(folder .. "/set/.work_all_1_of_1"))
-    local lock <close> = assert(io.open(folder .. "/set/.work_all_1_of_1/lock", "w"))
-    assert(lfs.lock(lock, "w"))
-    local _, complaint, status = run(COMMAND .. ARGUMENTS .. "-o @/set")
-    assert.equal(1, status)
-    assert.is_truthy(complaint:find("another run is making this part", 1, true), complaint)
-  end)
-
-  it("says that the disk is full, and goes on when there is room", function()
-    run(COMMAND .. ARGUMENTS .. "-o @/straight")
-    run(COMMAND .. ARGUMENTS .. "-o @/full --shard 1/4")
-    local made = snapshot(folder .. "/full")
-    local _, complaint, status = run("trap \"\" XFSZ; ulimit -f 8; " .. COMMAND .. ARGUMENTS .. "-o @/full")
-    assert.equal(1, status)
-    assert.matches("features.npy: File too large\n$", complaint)
-    assert.equal(1, select(2, complaint:gsub("\n", "")))
-    assert_same_files(made, folder .. "/full")
-    run(COMMAND .. ARGUMENTS .. "-o @/full")
-    assert_same_files(snapshot(folder .. "/straight"), folder .. "/full")
-  end)
-
-  it("says in one line what is wrong", function()
-    for arguments, expected in pairs {
-      ["--notes C5-C4"] = "option '--notes': 'C5-C4': expected the lower first",
-      ["--notes 60.5"] = "option '--notes': '60.5' is no whole note",
-      ["--notes C4-Q"] = "option '--notes': 'Q' is no note",
-      ["--held 0-1"] = "option '--held': '0' is not a time in seconds",
-      ["--shard 3/2"] = "option '--shard': '3/2' is no part such as 1/4",
-      ["--count 0"] = "option '--count': '0' is not a whole number",
-    } do
-      local _, complaint, status = run(COMMAND .. arguments .. " -o @/set")
-      assert.equal(2, status)
-      assert.is_truthy(complaint:find(expected, 1, true), complaint)
-    end
-    for arguments, expected in pairs {
-      ["--real 1 -o @/set"] = "--mutated, --crossed and --real need --patches",
-      ["--patches x --real 0.7 --mutated 0.6 --crossed 0 -o @/set"] = "are 1.3 together, more than 1",
-      ["-o /dev/null/set"] = "/dev/null: cannot make this folder",
-      ["--patches @/none.csv -o @/set"] = "none.csv: No such file or directory",
-    } do
-      local _, complaint, status = run(COMMAND .. arguments)
-      assert.equal(1, status, complaint)
-      assert.is_truthy(complaint:find(expected, 1, true), complaint)
-      assert.equal(1, select(2, complaint:gsub("\n", "")), complaint)
-    end
-  end)
-
-  it("writes what NumPy opens", function()
-    if select(3, run("python3 -c \"import numpy\"")) ~= 0 then
-      return pending("NumPy is not there")
-    end
-    run(COMMAND .. ARGUMENTS .. "-o @/set")
-    write(folder .. "/look.py", [[
-import json, sys, zlib
-import numpy
-folder = sys.argv[1] + "/train_00001/"
-info = json.load(open(folder + "shard.json"))
-for name in ("patches", "notes", "held", "features"):
-    array = numpy.load(folder + name + ".npy", mmap_mode="r")
-    assert "%08x" % zlib.crc32(array.tobytes()) == info["arrays"][name]
-    print(name, array.dtype, array.shape)
-]])
-    local text, complaint = run("python3 @/look.py @/set")
-    assert.equal("patches uint8 (16, 49)\nnotes uint8 (16,)\nheld float32 (16,)\nfeatures float16 (16, 1024)\n",
-      text, complaint)
   end)
 end)

@@ -38,6 +38,59 @@ function M.remove_folder(path)
   assert(os.execute(("rm -rf '%s'"):format(path)))
 end
 
+--- All bytes of a file.
+---@param path string
+---@return string
+function M.read_file(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+--- Makes a file of these bytes.
+---@param path string
+---@param bytes string
+function M.write_file(path, bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+end
+
+--- The bytes of every file below a folder, hidden ones too, by path within it.
+---@param folder string
+---@param inner? string  folder within, "" or with a slash before it
+---@param found? table<string, string>  to add to
+---@return table<string, string>
+function M.snapshot(folder, inner, found)
+  inner, found = inner or "", found or {}
+  for name in lfs.dir(folder .. inner) do
+    local path = inner .. "/" .. name
+    if name ~= "." and name ~= ".." then
+      if lfs.attributes(folder .. path, "mode") == "directory" then
+        M.snapshot(folder, path, found)
+      else
+        found[path] = M.read_file(folder .. path)
+      end
+    end
+  end
+  return found
+end
+
+--- Asserts that a folder has the files of a snapshot, byte for byte, and no others.
+---@param expected table<string, string>
+---@param folder string
+function M.assert_same_files(expected, folder)
+  local found, names, listed = M.snapshot(folder), {}, {}
+  for name in pairs(expected) do
+    names[#names + 1] = name
+  end
+  for name, bytes in pairs(found) do
+    listed[#listed + 1] = name
+    assert(bytes == expected[name], name)
+  end
+  table.sort(names)
+  table.sort(listed)
+  assert(table.concat(names, " ") == table.concat(listed, " "), table.concat(listed, " "))
+end
+
 --- A note played on the six-channel chip as ym.render does it.
 ---@param patch table
 ---@param note {block: integer, fnum: integer, held: integer, release: integer, chip: string}  times in frames

@@ -96,28 +96,35 @@ static void write(const struct job *job, struct worker *worker, size_t part) {
 	}
 }
 
-static void work(void *context, size_t part, int thread) {
-	const struct job *job = context;
-	if (job->samples != NULL)
-		write(job, &job->workers[thread], part);
-	else
-		hear(job, &job->workers[thread], part);
-}
-
-static enum ym_status start_worker(const struct job *job, struct worker *worker,
-                                   struct ym_error *error) {
-	enum ym_status status = ym_bundle_new(&worker->bundle, job->longest, error);
+/* Fills worker->error where there is no memory. */
+static void start_worker(const struct job *job, struct worker *worker) {
 	size_t floats = YM_BUNDLE_LANES * job->row;
-	if (status != YM_OK || job->samples != NULL)
-		return status;
+	if (ym_bundle_new(&worker->bundle, job->longest, &worker->error) != YM_OK ||
+	    job->samples != NULL)
+		return;
 	if (job->longest + 1 > floats)
 		floats = job->longest + 1;
 	worker->rows = ym_alloc(floats, sizeof *worker->rows);
 	if (worker->rows == NULL)
-		return ym_no_memory(error);
-	if (job->features == NULL)
-		return ym_distance_scratch_new(&worker->distance, error);
-	return ym_features_scratch_new(&worker->features, job->features, error);
+		ym_no_memory(&worker->error);
+	else if (job->features == NULL)
+		ym_distance_scratch_new(&worker->distance, &worker->error);
+	else
+		ym_features_scratch_new(&worker->features, job->features, &worker->error);
+}
+
+/* Memory is made by the threads that do take a part: there may be many more of them. */
+static void work(void *context, size_t part, int thread) {
+	const struct job *job = context;
+	struct worker *worker = &job->workers[thread];
+	if (worker->bundle == NULL && worker->error.status == YM_OK)
+		start_worker(job, worker);
+	if (worker->error.status != YM_OK)
+		return;
+	if (job->samples != NULL)
+		write(job, worker, part);
+	else
+		hear(job, worker, part);
 }
 
 static void stop_worker(struct worker *worker) {
@@ -157,9 +164,7 @@ static enum ym_status run(struct job *job, struct ym_error *error) {
 	job->workers = ym_alloc((size_t)threads, sizeof *job->workers);
 	if (job->workers == NULL)
 		status = ym_no_memory(error);
-	for (int t = 0; t < threads && status == YM_OK; t++)
-		status = start_worker(job, &job->workers[t], error);
-	if (status == YM_OK)
+	else
 		ym_pool_run(pool, job->plan->parts, work, job);
 	for (int t = 0; t < threads && job->workers != NULL; t++) {
 		if (status == YM_OK && job->workers[t].error.status != YM_OK) {

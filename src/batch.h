@@ -1,8 +1,10 @@
 /*
 ** Many patches at once: rendered, and if wanted turned into features or compared with a
 ** target, bundle by bundle over the threads of a pool. What data sets and the search
-** for a match share. Each call is one bounded piece of work, and what it gives depends
-** neither on the threads nor on what else is in the batch.
+** for a match share. Each call is one bounded piece of work. What it gives never depends
+** on the threads, and samples do not depend on what else is in the batch; features and
+** distances do in their last bits (by some 1e-6 dB), as bundles filter in single
+** precision and notes rendered alone in double.
 */
 #ifndef BATCH_H
 #define BATCH_H
@@ -28,8 +30,8 @@ struct ym_batch {
 enum ym_status ym_batch_render(const struct ym_batch *batch, enum ym_bundle_form form,
                                size_t row, void *out, struct ym_error *error);
 
-/* Features of every note as binary16, count x ym_features_count in out, and in
-** audible whether it sounded at all (a row that did not is 0). */
+/* Features of every note as binary16, count x ym_features_count in out, and in audible
+** whether it sounded at all: a row that did not, or whose pitch is below 1 Hz, is 0. */
 enum ym_status ym_batch_features(const struct ym_batch *batch,
                                  const struct ym_features *features, uint16_t *out,
                                  uint8_t *audible, struct ym_error *error);

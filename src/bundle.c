@@ -116,9 +116,9 @@ struct entry {
 	uint32_t note;
 };
 
-/* Groups are numbered by stage, SSG-EG, LFO and algorithm; those of a class, that is
-** with different algorithms, may be mixed. */
-enum { CLASS = 8, ALONE_GROUP = 4 * YM_STAGES * CLASS };
+/* Groups are numbered by stage, LFO and algorithm; those of a class, that is with
+** different algorithms, may be mixed. The last class is of notes too long for bundles. */
+enum { CLASS = 8, ALONE_GROUP = 2 * YM_STAGES * CLASS };
 
 static struct entry entry_of(const struct ym_bundle_job *job, size_t i) {
 	const struct ym_note *note = &job->notes[i];
@@ -328,10 +328,8 @@ static void set_lfo(struct ym_bundle *bundle, int lane, const struct ym_patch *p
 }
 
 static void set_gates(struct ym_bundle *bundle, int lane, int algorithm) {
-	/* the algorithms in which each is open, a bit for each */
-	static const uint8_t open[YM_GATES] = {YM_GATE_ALGORITHMS};
 	for (int gate = 0; gate < YM_GATES; gate++)
-		bundle->gate[gate][lane] = open[gate] >> algorithm & 1 ? -1 : 0;
+		bundle->gate[gate][lane] = ym_gate_algorithms[gate] >> algorithm & 1 ? -1 : 0;
 }
 
 static void set_lane(struct ym_bundle *bundle, int lane, const struct ym_patch *patch,

@@ -8,9 +8,9 @@
 ** bundles of one algorithm each and of notes that end at about the same time; those
 ** left over share bundles of mixed algorithms, which take about a quarter longer, and
 ** what does not fill a third of a bundle is rendered one by one (voice.h). Patches whose
-** LFO or SSG-EG is at work form bundles of their own: every step of a lane's LFO ends a
-** run of samples, and while a lane's SSG-EG moves it is stepped by itself in every
-** sample, which may cost as much as rendering one by one.
+** LFO is at work form bundles of their own: every step of a lane's LFO ends a run of
+** samples. While a lane's SSG-EG moves it is stepped by itself in every sample, which
+** makes its bundle take about twice as long.
 */
 #ifndef BUNDLE_H
 #define BUNDLE_H

@@ -19,7 +19,6 @@ typedef float floats __attribute__((vector_size(2 * LANES)));
 /* Eight lanes, or eight samples of one. */
 typedef int16_t eight_shorts __attribute__((vector_size(16)));
 typedef float eight_floats __attribute__((vector_size(32)));
-typedef int32_t eight_places __attribute__((vector_size(32)));
 
 /* From a channel's value to the chip's output, and to floats. */
 struct delivery {
@@ -29,7 +28,8 @@ struct delivery {
 	float scale;
 	/* The high-pass, a state-variable filter (Zavalishin, The Art of VA Filter Design):
 	** from the input less `base` to the band and the low-pass, whose state is kept as
-	** base, moved every eight samples, plus a small rest; so floats are precise enough. */
+	** base, moved every eight samples, plus a small rest; so floats are precise enough.
+	*/
 	float a2, a3, loss, damping;
 	floats band[2], base[2], rest[2]; /* rest: what base cannot hold */
 };
@@ -62,13 +62,13 @@ static inline values output_of(const struct delivery *delivery, values value) {
 
 static inline __attribute__((always_inline)) void
 transpose_shorts(eight_shorts row[8]) {
-	const eight_shorts low = {0, 8, 1, 9, 2, 10, 3, 11};
-	const eight_shorts high = {4, 12, 5, 13, 6, 14, 7, 15};
 	for (int round = 0; round < 3; round++) {
 		eight_shorts next[8];
 		for (int i = 0; i < 4; i++) {
-			next[2 * i] = __builtin_shuffle(row[i], row[i + 4], low);
-			next[2 * i + 1] = __builtin_shuffle(row[i], row[i + 4], high);
+			next[2 * i] = __builtin_shufflevector(row[i], row[i + 4], 0, 8, 1, 9, 2, 10,
+			                                      3, 11);
+			next[2 * i + 1] = __builtin_shufflevector(row[i], row[i + 4], 4, 12, 5, 13,
+			                                          6, 14, 7, 15);
 		}
 		memcpy(row, next, sizeof next);
 	}
@@ -76,26 +76,24 @@ transpose_shorts(eight_shorts row[8]) {
 
 static inline __attribute__((always_inline)) void
 transpose_floats(eight_floats row[8]) {
-	const eight_places low = {0, 8, 1, 9, 4, 12, 5, 13};
-	const eight_places high = {2, 10, 3, 11, 6, 14, 7, 15};
-	const eight_places left = {0, 1, 8, 9, 4, 5, 12, 13};
-	const eight_places right = {2, 3, 10, 11, 6, 7, 14, 15};
-	const eight_places lower = {0, 1, 2, 3, 8, 9, 10, 11};
-	const eight_places upper = {4, 5, 6, 7, 12, 13, 14, 15};
 	eight_floats pair[8], quad[8];
 	for (int i = 0; i < 8; i += 2) {
-		pair[i] = __builtin_shuffle(row[i], row[i + 1], low);
-		pair[i + 1] = __builtin_shuffle(row[i], row[i + 1], high);
+		pair[i] = __builtin_shufflevector(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+		pair[i + 1] = __builtin_shufflevector(row[i], row[i + 1], 2, 10, 3, 11, 6, 14,
+		                                      7, 15);
 	}
 	for (int i = 0; i < 8; i += 4)
 		for (int j = 0; j < 2; j++) {
-			quad[i + 2 * j] = __builtin_shuffle(pair[i + j], pair[i + j + 2], left);
-			quad[i + 2 * j + 1] = __builtin_shuffle(pair[i + j], pair[i + j + 2],
-			                                        right);
+			quad[i + 2 * j] = __builtin_shufflevector(pair[i + j], pair[i + j + 2], 0,
+			                                          1, 8, 9, 4, 5, 12, 13);
+			quad[i + 2 * j + 1] = __builtin_shufflevector(pair[i + j], pair[i + j + 2],
+			                                              2, 3, 10, 11, 6, 7, 14, 15);
 		}
 	for (int i = 0; i < 4; i++) {
-		row[i] = __builtin_shuffle(quad[i], quad[i + 4], lower);
-		row[i + 4] = __builtin_shuffle(quad[i], quad[i + 4], upper);
+		row[i] = __builtin_shufflevector(quad[i], quad[i + 4], 0, 1, 2, 3, 8, 9, 10,
+		                                 11);
+		row[i + 4] = __builtin_shufflevector(quad[i], quad[i + 4], 4, 5, 6, 7, 12, 13,
+		                                     14, 15);
 	}
 }
 
@@ -121,9 +119,8 @@ static inline __attribute__((always_inline)) void filter(struct delivery *delive
                                                          float out[8][LANES]) {
 	const float a2 = 2 * delivery->a2, a3 = 2 * delivery->a3, loss = 2 * delivery->loss;
 	floats band = delivery->band[half], base = delivery->base[half], low = {0};
-	if (start)
-		base = scaled(delivery, rows,
-		              half); /* the first sample is subtracted from all */
+	if (start) /* the first sample is subtracted from all */
+		base = scaled(delivery, rows, half);
 	for (int i = 0; i < 8; i++) {
 		floats high = scaled(delivery, &rows[i], half) - base - low;
 		floats next_band = a2 * high + (band - loss * band);
@@ -148,7 +145,7 @@ static inline void put(const struct ym_bundle *bundle, const struct delivery *de
 	size_t left = bundle->samples[lane] > at ? bundle->samples[lane] - at : 0;
 	if (left >= 8)
 		memcpy(to + at * size, from, 8 * size);
-	else
+	else if (left > 0)
 		memcpy(to + at * size, from, left * size);
 }
 

@@ -51,10 +51,11 @@ enum ym_gate {
 };
 
 /* The algorithms in which each is so, a bit for each. */
-#define YM_GATE_ALGORITHMS                                                             \
-	[YM_1_TO_2] = 0x79, [YM_LAST_1_TO_3] = 0x22, [YM_LAST_2_TO_3] = 0x07,              \
-	[YM_1_TO_4] = 0x24, [YM_LAST_2_TO_4] = 0x08, [YM_3_TO_4] = 0x1F,                   \
-	[YM_1_HEARD] = 0x80, [YM_2_HEARD] = 0xF0, [YM_3_HEARD] = 0xE0
+static const uint8_t ym_gate_algorithms[YM_GATES] = {
+	[YM_1_TO_2] = 0x79,  [YM_LAST_1_TO_3] = 0x22, [YM_LAST_2_TO_3] = 0x07,
+	[YM_1_TO_4] = 0x24,  [YM_LAST_2_TO_4] = 0x08, [YM_3_TO_4] = 0x1F,
+	[YM_1_HEARD] = 0x80, [YM_2_HEARD] = 0xF0,     [YM_3_HEARD] = 0xE0,
+};
 
 typedef int16_t ym_lane_values[YM_LANES_ALL];
 

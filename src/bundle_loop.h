@@ -50,29 +50,28 @@ static inline __attribute__((always_inline)) void run(struct ym_bundle *bundle,
 						 op3 = load_operator(bundle, 2), op4 = load_operator(bundle, 3);
 	values s1 = load(bundle->out1), last1 = load(bundle->last1);
 	values s2 = load(bundle->out2), s3, s4;
-/* A signal that goes somewhere in some algorithms: those whose bits are set. */
-#define GATED(signal, where, algorithms)                                               \
-	(mixed                           ? (signal)&load(bundle->gate[where])              \
-	 : (algorithms) >> algorithm & 1 ? (signal)                                        \
-	                                 : none)
+/* A signal that goes somewhere in some algorithms. */
+#define GATED(signal, where)                                                           \
+	(mixed                                        ? (signal)&load(bundle->gate[where]) \
+	 : ym_gate_algorithms[where] >> algorithm & 1 ? (signal)                           \
+	                                              : none)
 	for (size_t i = 0; i < count; i++) {
 		values before1 = s1, before2 = s2, m2, m3, m4, sum;
 		s1 = run_operator(&op1, &wave, multiply_high(s1 + last1, feedback));
 		last1 = before1;
-		m3 = GATED(before1, YM_LAST_1_TO_3, 0x22) +
-		     GATED(before2, YM_LAST_2_TO_3, 0x07);
+		m3 = GATED(before1, YM_LAST_1_TO_3) + GATED(before2, YM_LAST_2_TO_3);
 		s3 = run_operator(&op3, &wave, m3 >> 1);
-		m2 = GATED(s1, YM_1_TO_2, 0x79);
+		m2 = GATED(s1, YM_1_TO_2);
 		s2 = run_operator(&op2, &wave, m2 >> 1);
-		m4 = GATED(s1, YM_1_TO_4, 0x24) + GATED(before2, YM_LAST_2_TO_4, 0x08) +
-		     GATED(s3, YM_3_TO_4, 0x1F);
+		m4 = GATED(s1, YM_1_TO_4) + GATED(before2, YM_LAST_2_TO_4) +
+		     GATED(s3, YM_3_TO_4);
 		s4 = run_operator(&op4, &wave, m4 >> 1);
 		/* added in the chip's order, limited after every addition */
-		sum = GATED(clean ? s1 : s1 >> 5, YM_1_HEARD, 0x80);
-		sum += GATED(clean ? s3 : s3 >> 5, YM_3_HEARD, 0xE0);
+		sum = GATED(clean ? s1 : s1 >> 5, YM_1_HEARD);
+		sum += GATED(clean ? s3 : s3 >> 5, YM_3_HEARD);
 		if (mixed || algorithm == 7)
 			sum = limit(sum, high);
-		sum += GATED(clean ? s2 : s2 >> 5, YM_2_HEARD, 0xF0);
+		sum += GATED(clean ? s2 : s2 >> 5, YM_2_HEARD);
 		if (mixed || algorithm >= 5)
 			sum = limit(sum, high);
 		sum += clean ? s4 : s4 >> 5;

@@ -170,7 +170,7 @@ static inline uint32_t lanes_of(values mask) {
 /* 16 bits at each index, as if unsigned. */
 static inline __attribute__((always_inline)) values gather(const void *table,
                                                            values index) {
-	values found;
+	values found = {0};
 	for (int lane = 0; lane < LANES; lane++)
 		found[lane] = ((const int16_t *)table)[(uint16_t)index[lane]];
 	return found;

@@ -16,9 +16,9 @@ static const struct {
 enum { LARGEST_ROW = 96 };
 
 /*
-** The target on one scale. A row holds the bands of a frame and zeros up to whole
-** lanes of any kernel. The frames that only reach back into the target from beyond its end count
-** when the candidate is longer; all later ones are zero.
+** The target on one scale. A row holds the bands of a frame and zeros up to whole lanes
+** of any kernel. The frames that only reach back into the target from beyond its end
+** count when the candidate is longer; all later ones are zero.
 */
 struct scale {
 	int hop;

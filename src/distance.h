@@ -34,14 +34,16 @@ void ym_distance_scratch_free(struct ym_distance_scratch *scratch); /* or NULL *
 
 /* D of a candidate of count samples (0 and silence are allowed): *distance is the mean
 ** of the three scales[]; scales may be NULL. The scratch grows to the longest sound and
-** the largest target it has met, then nothing is allocated. YM_INPUT when a sample is not a number. */
+** the largest target it has met, then nothing is allocated. YM_INPUT when a sample is
+** not a number. */
 enum ym_status ym_distance_measure(const struct ym_distance_target *target,
                                    struct ym_distance_scratch *scratch,
                                    const float *samples, size_t count, double *distance,
                                    double scales[YM_DISTANCE_SCALES],
                                    struct ym_error *error);
 
-/* The same of samples that ym_highpass has been over already. */
+/* The same of samples that ym_highpass has been over already: fails for want of memory
+** only. */
 enum ym_status ym_distance_measure_filtered(const struct ym_distance_target *target,
                                             struct ym_distance_scratch *scratch,
                                             const float *samples, size_t count,

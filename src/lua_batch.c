@@ -8,40 +8,105 @@
 
 /* An option that is one number for all patches or a list or tensor of one each. */
 struct each {
-	const float *values; /* NULL: the same for all */
+	const double *values; /* NULL: the same for all */
 	double shared;
 };
 
-/* Leaves the value on the stack, which keeps a tensor alive. */
+/* What the numbers of an option are. */
+struct range {
+	double minimum, maximum;
+	bool whole;
+};
+
+/* Pushes the value at this place (from 1) of the list or tensor at index. */
+static void push_listed(lua_State *L, int index, size_t place) {
+	if (lua_istable(L, index))
+		lua_rawgeti(L, index, (lua_Integer)place);
+	else {
+		const struct ym_tensor *tensor = lua_touserdata(L, index);
+		lua_pushnumber(L, ym_element_get(tensor->type,
+		                                 ym_tensor_at(tensor, &(size_t){place - 1})));
+	}
+}
+
+/* Raises unless the value at index is a list or a tensor of count values. */
+static void check_length(lua_State *L, int arg, const char *key, int index,
+                         size_t count) {
+	const struct ym_tensor *tensor = luaL_testudata(L, index, YM_TENSOR);
+	const char *found = luaL_tolstring(L, index, NULL);
+	size_t size = tensor != NULL ? tensor->shape[0] : lua_rawlen(L, index);
+	if (tensor != NULL ? tensor->rank != 1 : !lua_istable(L, index))
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L,
+		                              "option '%s' is %s, expected a number, or a list "
+		                              "or tensor of them",
+		                              key, found));
+	if (size != count)
+		luaL_argerror(
+			L, arg,
+			lua_pushfstring(
+				L, "option '%s' has %I values, expected one for each of %I patches",
+				key, (lua_Integer)size, (lua_Integer)count));
+	lua_pop(L, 1);
+}
+
+/* Raises about the value on top of the stack, which option key has for a patch (from
+** 1). */
+static void listed_error(lua_State *L, int arg, const char *key, size_t place,
+                         const char *expected) {
+	const char *found = luaL_tolstring(L, -1, NULL);
+	luaL_argerror(L, arg,
+	              lua_pushfstring(L, "option '%s' is %s for patch %I, expected %s", key,
+	                              found, (lua_Integer)place, expected));
+}
+
+static const char *push_range(lua_State *L, const struct range *range) {
+	if (range->whole)
+		return lua_pushfstring(L, "a whole number %d..%d", (int)range->minimum,
+		                       (int)range->maximum);
+	return lua_pushfstring(L, "a number %f..%f", range->minimum, range->maximum);
+}
+
+/* Leaves a value on the stack, which keeps the numbers alive. */
 static struct each option_each(lua_State *L, int arg, const char *key, double fallback,
-                               double minimum, double maximum, size_t count) {
+                               struct range range, size_t count) {
 	struct each each = {NULL, fallback};
-	int type = ym_push_option(L, arg, key);
-	if (type == LUA_TUSERDATA || type == LUA_TTABLE) {
-		int top = lua_gettop(L);
-		size_t size;
-		each.values = ym_check_vector(L, top, &size);
-		if (size != count)
-			luaL_argerror(
-				L, arg,
-				lua_pushfstring(
-					L, "option '%s' has %I values, expected one for each of %I patches",
-					key, (lua_Integer)size, (lua_Integer)count));
-		for (size_t i = 0; i < count; i++)
-			if (!((double)each.values[i] >= minimum &&
-			      (double)each.values[i] <= maximum))
-				luaL_argerror(L, arg,
-				              lua_pushfstring(
-								  L, "option '%s' is %f for patch %I, expected %f..%f",
-								  key, (double)each.values[i], (lua_Integer)i + 1,
-								  minimum, maximum));
-	} else
-		each.shared = ym_option_number(L, arg, key, fallback, minimum, maximum);
+	double *values;
+	int type, index;
+	luaL_checkstack(L, 10, NULL);
+	type = ym_push_option(L, arg, key);
+	index = lua_gettop(L);
+	if (type != LUA_TUSERDATA && type != LUA_TTABLE) {
+		if (range.whole)
+			each.shared = (double)ym_option_integer(L, arg, key, (lua_Integer)fallback,
+			                                        (lua_Integer)range.minimum,
+			                                        (lua_Integer)range.maximum);
+		else
+			each.shared = ym_option_number(L, arg, key, fallback, range.minimum,
+			                               range.maximum);
+		return each;
+	}
+	check_length(L, arg, key, index, count);
+	values = lua_newuserdatauv(L, (count + 1) * sizeof *values, 0);
+	for (size_t i = 0; i < count; i++) {
+		push_listed(L, index, i + 1);
+		values[i] = lua_tonumber(L, -1);
+		if (lua_type(L, -1) != LUA_TNUMBER ||
+		    !(values[i] >= range.minimum && values[i] <= range.maximum) ||
+		    (range.whole && values[i] != floor(values[i]))) {
+			const char *expected = push_range(L, &range);
+			lua_insert(L, -2);
+			listed_error(L, arg, key, i + 1, expected);
+		}
+		lua_pop(L, 1);
+	}
+	lua_replace(L, index);
+	each.values = values;
 	return each;
 }
 
 static double each_value(const struct each *each, size_t i) {
-	return each->values != NULL ? (double)each->values[i] : each->shared;
+	return each->values != NULL ? each->values[i] : each->shared;
 }
 
 /* The patches at arg, a packed tensor or a list of patch tables, as packed bytes. */
@@ -65,7 +130,8 @@ static const uint8_t *check_patches(lua_State *L, int arg, size_t *count) {
 /* Applies option velocity to a copy of the patches, where it is given. */
 static const uint8_t *soften(lua_State *L, int arg, const uint8_t *bytes,
                              size_t count) {
-	struct each velocity = option_each(L, arg, "velocity", 0, 1, 127, count);
+	struct each velocity = option_each(L, arg, "velocity", 0,
+	                                   (struct range){1, 127, true}, count);
 	struct ym_patch patch;
 	uint8_t *copy;
 	if (velocity.values == NULL && velocity.shared == 0)
@@ -73,35 +139,41 @@ static const uint8_t *soften(lua_State *L, int arg, const uint8_t *bytes,
 	copy = lua_newuserdatauv(L, count * YM_FIELDS + 1, 0);
 	for (size_t i = 0; i < count; i++) {
 		ym_patch_unpack(&patch, bytes + i * YM_FIELDS);
-		ym_patch_velocity(&patch, (int)nearbyint(each_value(&velocity, i)));
+		ym_patch_velocity(&patch, (int)each_value(&velocity, i));
 		ym_patch_pack(&patch, copy + i * YM_FIELDS);
 	}
 	return copy;
 }
 
+/* The output stage that a list of names has for the patch at this place (from 1). */
+static enum ym_stage listed_stage(lua_State *L, int arg, int list, size_t place) {
+	int stage = 0;
+	push_listed(L, list, place);
+	if (lua_type(L, -1) == LUA_TSTRING)
+		while (stage < YM_STAGES &&
+		       strcmp(lua_tostring(L, -1), ym_stage_names[stage]) != 0)
+			stage++;
+	else
+		stage = YM_STAGES;
+	if (stage == YM_STAGES)
+		listed_error(L, arg, "chip", place, "'ym2612', 'ym3438' or 'clean'");
+	lua_pop(L, 1);
+	return (enum ym_stage)stage;
+}
+
 /* Output stages from option chip: a name for all patches or a list of one for each. */
 static void set_stages(lua_State *L, int arg, struct ym_note *notes, size_t count) {
-	int type = ym_push_option(L, arg, "chip"), stage, list = lua_gettop(L);
-	if (type != LUA_TTABLE) {
-		stage = ym_option_choice(L, arg, "chip", YM_STAGE_YM2612, ym_stage_names);
-		for (size_t i = 0; i < count; i++)
-			notes[i].stage = (enum ym_stage)stage;
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const char *name;
-		lua_geti(L, list, (lua_Integer)i + 1);
-		name = luaL_tolstring(L, -1, NULL);
-		for (stage = 0; stage < YM_STAGES; stage++)
-			if (strcmp(name, ym_stage_names[stage]) == 0)
-				break;
-		if (stage == YM_STAGES)
-			luaL_argerror(L, arg,
-			              lua_pushfstring(L, "option 'chip' is %s for patch %I", name,
-			                              (lua_Integer)i + 1));
-		notes[i].stage = (enum ym_stage)stage;
-		lua_pop(L, 2);
-	}
+	int type = ym_push_option(L, arg, "chip"), list = lua_gettop(L);
+	enum ym_stage shared = YM_STAGE_YM2612;
+	if (type == LUA_TTABLE)
+		check_length(L, arg, "chip", list, count);
+	else
+		shared = (enum ym_stage)ym_option_choice(L, arg, "chip", YM_STAGE_YM2612,
+		                                         ym_stage_names);
+	for (size_t i = 0; i < count; i++)
+		notes[i].stage = type == LUA_TTABLE ? listed_stage(L, arg, list, i + 1)
+		                                    : shared;
+	lua_pop(L, 1);
 }
 
 /* The pitches of the notes from option note, or block and fnum. */
@@ -110,9 +182,12 @@ static void set_pitches(lua_State *L, int arg, double clock, struct ym_note *not
 	bool chosen = ym_push_option(L, arg, "fnum") != LUA_TNIL;
 	bool block = ym_push_option(L, arg, "block") != LUA_TNIL;
 	bool midi = ym_push_option(L, arg, "note") != LUA_TNIL;
-	struct each note = option_each(L, arg, "note", 69, 0, 127, count);
-	struct each blocks = option_each(L, arg, "block", 0, 0, 7, count);
-	struct each fnums = option_each(L, arg, "fnum", 0, 0, 2047, count);
+	struct each note = option_each(L, arg, "note", 69, (struct range){0, 127, false},
+	                               count);
+	struct each blocks = option_each(L, arg, "block", 0, (struct range){0, 7, true},
+	                                 count);
+	struct each fnums = option_each(L, arg, "fnum", 0, (struct range){0, 2047, true},
+	                                count);
 	if (chosen != block || (chosen && midi))
 		luaL_argerror(L, arg, "expected option 'note', or 'block' and 'fnum'");
 	for (size_t i = 0; i < count; i++) {
@@ -120,18 +195,21 @@ static void set_pitches(lua_State *L, int arg, double clock, struct ym_note *not
 			notes[i].block = (uint8_t)each_value(&blocks, i);
 			notes[i].fnum = (uint16_t)each_value(&fnums, i);
 		} else if (!ym_note_pitch(each_value(&note, i), clock, &notes[i]))
-			luaL_argerror(L, arg,
-			              lua_pushfstring(
-							  L, "note %f of patch %I is above what the chip can play",
-							  each_value(&note, i), (lua_Integer)i + 1));
+			luaL_argerror(
+				L, arg,
+				lua_pushfstring(L,
+			                    "option 'note' is %f for patch %I, above what "
+			                    "the chip can play (fnum 2047, block 7)",
+			                    each_value(&note, i), (lua_Integer)i + 1));
 	}
 }
 
 /* The notes that the options at arg give the patches. */
 static const struct ym_note *check_notes(lua_State *L, int arg, double clock,
                                          size_t count) {
-	struct each held = option_each(L, arg, "held", 1, 0, YM_SECONDS_MAX, count);
-	struct each release = option_each(L, arg, "release", 0.5, 0, YM_SECONDS_MAX, count);
+	const struct range seconds = {0, YM_SECONDS_MAX, false};
+	struct each held = option_each(L, arg, "held", 1, seconds, count);
+	struct each release = option_each(L, arg, "release", 0.5, seconds, count);
 	struct ym_note *notes = lua_newuserdatauv(L, (count + 1) * sizeof *notes, 0);
 	set_stages(L, arg, notes, count);
 	set_pitches(L, arg, clock, notes, count);
@@ -154,7 +232,8 @@ static struct ym_batch check_batch(lua_State *L, int arg, bool raw) {
 	struct ym_batch batch = {.level = ym_state_simd(L)};
 	ym_check_options(L, arg, known);
 	batch.patches = check_patches(L, 1, &batch.count);
-	luaL_argcheck(L, batch.count <= UINT32_MAX, 1, "too many patches");
+	luaL_argcheck(L, batch.count <= UINT32_MAX, 1,
+	              "too many patches, expected 4294967295 at most");
 	batch.clock = ym_option_clock(L, arg);
 	batch.patches = soften(L, arg, batch.patches, batch.count);
 	batch.notes = check_notes(L, arg, batch.clock, batch.count);
@@ -166,9 +245,10 @@ static struct ym_batch check_batch(lua_State *L, int arg, bool raw) {
 /* render_batch(patches, [options]) -> tensor (patches, samples), rate.
 **
 ** patches: a packed tensor (patch.pack) or a list of patch tables. Options note (or
-** block and fnum), held, release and velocity are numbers, or lists or tensors of one for each patch; chip is a
-** name or a list of names; clock and raw as in render. samples are those of the longest note; after the end of
-** a shorter one comes the output at rest. Sample for sample what render gives. */
+** block and fnum), held, release and velocity are numbers, or lists or tensors of one
+** for each patch; chip is a name or a list of names; clock and raw as in render. samples
+** are those of the longest note; after the end of a shorter one comes the output at
+** rest. Sample for sample what render gives. */
 static int render_batch(lua_State *L) {
 	struct ym_batch batch;
 	struct ym_error error;
@@ -192,9 +272,23 @@ static int render_batch(lua_State *L) {
 	return 2;
 }
 
+/* Raises, of the argument that made it so, where what hears the batch expects samples at
+** another rate in Hz, by more than a thousandth. */
+static void check_rate(lua_State *L, int arg, const struct ym_batch *batch,
+                       double rate) {
+	double native = batch->clock / YM_CLOCKS_PER_SAMPLE;
+	if (fabs(native / rate - 1) > 1e-3)
+		luaL_argerror(L, arg,
+		              lua_pushfstring(L,
+		                              "the chip gives samples at %f Hz, expected %f Hz "
+		                              "as what hears them was made for",
+		                              native, rate));
+}
+
 /* batch.features(patches, features, [options]) -> f16 tensor (patches, features), u8
-** tensor (patches): 1 where the note sounded. Patches and options as in render_batch.
-** One call is one bounded piece of work: give it some thousand patches. */
+** tensor (patches): 1 where the note sounded. Patches and options as in render_batch;
+** the features are of samples at the chip's own rate. One call is one bounded piece of
+** work: give it some thousand patches. */
 static int batch_features(lua_State *L) {
 	const struct ym_features *features = ym_check_features(L, 2);
 	struct ym_batch batch;
@@ -203,6 +297,7 @@ static int batch_features(lua_State *L) {
 	size_t shape[2];
 	lua_settop(L, 3);
 	batch = check_batch(L, 3, false);
+	check_rate(L, 2, &batch, ym_features_rate(features));
 	shape[0] = batch.count;
 	shape[1] = ym_features_count(features);
 	out = ym_push_unset_tensor(L, YM_F16, 2, shape);
@@ -213,13 +308,15 @@ static int batch_features(lua_State *L) {
 }
 
 /* batch.distances(patches, target, [options]) -> f32 tensor (patches): D in dB of each
-** patch's note to the target (ym.target). Patches and options as in render_batch. */
+** patch's note to the target (ym.target). Patches and options as in render_batch; the
+** clock may be off the one that makes 53,267 Hz by a thousandth. */
 static int batch_distances(lua_State *L) {
 	const struct ym_distance_target *target = ym_check_target(L, 2);
 	struct ym_batch batch;
 	struct ym_error error;
 	lua_settop(L, 3);
 	batch = check_batch(L, 3, false);
+	check_rate(L, 3, &batch, YM_DISTANCE_RATE);
 	if (ym_batch_distances(&batch, target, ym_push_vector(L, batch.count), &error) !=
 	    YM_OK)
 		return ym_push_failure(L, &error);

@@ -58,8 +58,8 @@ static void sort_by_algorithm(struct ym_draw *draw, uint32_t *order) {
 }
 
 /* dataset.sampler(weights, packed, seed, stream) -> source of patches. weights: {mix,
-** algorithm, feedback, level = lists, carrier, modulator = {field name -> list}, repeats =
-** {field name -> share}}; packed: real patches, from patch.pack. */
+** algorithm, feedback, level = lists, carrier, modulator = {field name -> list},
+** repeats = {field name -> share}}; packed: real patches, from patch.pack. */
 static int dataset_sampler(lua_State *L) {
 	const struct ym_tensor *packed = ym_check_packed(L, 2);
 	lua_Integer seed = luaL_checkinteger(L, 3), stream = luaL_checkinteger(L, 4);

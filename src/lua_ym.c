@@ -306,8 +306,11 @@ enum ym_simd ym_state_simd(lua_State *L) {
 static int ym_simd(lua_State *L) {
 	if (!lua_isnoneornil(L, 1)) {
 		int level = luaL_checkoption(L, 1, NULL, ym_simd_names);
-		luaL_argcheck(L, level <= (int)ym_simd_best(), 1,
-		              "the CPU does not have these instructions");
+		if (level > (int)ym_simd_best())
+			luaL_argerror(
+				L, 1,
+				lua_pushfstring(L, "this CPU has no '%s', expected up to '%s'",
+			                    ym_simd_names[level], ym_simd_names[ym_simd_best()]));
 		lua_pushinteger(L, level);
 		lua_setfield(L, LUA_REGISTRYINDEX, SIMD);
 	}

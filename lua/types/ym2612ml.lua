@@ -185,8 +185,9 @@ function Chip:restore(state) end
 ---@return integer rate Hz
 function ym.render_batch(patches, options) end
 
----Renders patches and extracts the features of each. One call is one bounded piece of
----work: give it some thousand patches.
+---Renders patches and extracts the features of each, which are planned for samples at
+---the chip's own rate. One call is one bounded piece of work: give it some thousand
+---patches.
 ---@param patches ym2612ml.Tensor|ym2612ml.Patch[]
 ---@param features ym2612ml.Features
 ---@param options? ym2612ml.BatchOptions
@@ -194,7 +195,8 @@ function ym.render_batch(patches, options) end
 ---@return ym2612ml.Tensor sounded u8 (patches), 1 where the note could be heard
 function ym.batch.features(patches, features, options) end
 
----Renders patches and measures each against a target.
+---Renders patches and measures each against a target. Option clock must give samples at
+---53267 Hz within a thousandth.
 ---@param patches ym2612ml.Tensor|ym2612ml.Patch[]
 ---@param target ym2612ml.Target
 ---@param options? ym2612ml.BatchOptions

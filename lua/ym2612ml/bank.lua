@@ -10,13 +10,18 @@ local M = {}
 
 local FIELDS = patches.fields()
 
+-- A cell's text, or nil when it is empty or its column is missing.
+local function filled(text)
+  return text ~= "" and text or nil
+end
+
 -- One row of a table of patches; detune as the register holds it, 0..7.
 local function patch_of_row(row)
   local patch = {}
   for _, field in ipairs(FIELDS) do
     local name = field.operator and ("op%d_%s"):format(field.operator, field.name) or field.name
     local value = math.tointeger(tonumber(row[name]))
-    if not value and not field.optional then
+    if not value and (filled(row[name]) or not field.optional) then
       return nil, ("column %s is %s, expected a whole number"):format(name, tostring(row[name]))
     end
     if field.name == "dt" and value >= 4 then
@@ -54,18 +59,14 @@ local function split_csv(line)
   return fields
 end
 
--- A cell's text, or nil when it is empty or its column is missing.
-local function filled(text)
-  return text ~= "" and text or nil
-end
-
+-- The rows of a table; or nil, message, kind.
 local function read_table(path)
   local bytes, message, kind = files.read(path)
   if not bytes then
     return nil, message, kind
   end
   local names, rows = nil, {}
-  for line in bytes:gmatch("[^\r\n]+") do
+  for line in bytes:gsub("^\xEF\xBB\xBF", ""):gmatch("[^\r\n]+") do -- without a byte order mark
     local fields = split_csv(line)
     if not names then
       names = fields
@@ -89,6 +90,18 @@ for ending in pairs(patches.endings()) do
   READ[ending] = true
 end
 
+-- The rows of a file, a table unless its ending is a patch's; or nil, message, kind.
+local function read_file(path)
+  if not patches.endings()[files.ending(path)] then
+    return read_table(path)
+  end
+  local patch, message, kind = patches.read(path)
+  if not patch then
+    return nil, message, kind
+  end
+  return { { patch = patch } }
+end
+
 ---@class ym2612ml.PatchRow
 ---@field patch? ym2612ml.Patch
 ---@field split? string  of a table that has this column and a value in it: "train" or
@@ -98,7 +111,7 @@ end
 
 --- Reads real patches: a CSV table with a column for each field (`algorithm`,
 --- `op1_mul`, ...; `dt` as the register's 0..7; optionally `split` = train or valid,
---- `family` and `name`), or a folder of patch files and such tables.
+--- `family` and `name`), a patch file, or a folder of patch files and such tables.
 ---@param path string
 ---@return ym2612ml.PatchRow[]? rows  a file of a folder that cannot be read has a row of
 ---  its own, with a message and no patch
@@ -107,7 +120,7 @@ end
 function M.read_patches(path)
   check.type(path, "string", 1, "read_patches")
   if lfs.attributes(path, "mode") ~= "directory" then
-    return read_table(path)
+    return read_file(path)
   end
   local list, failures = files.expand({ path }, READ, "patches")
   local failure = failures[path]
@@ -116,15 +129,12 @@ function M.read_patches(path)
   end
   local rows = {}
   for _, found in ipairs(list) do
-    if failures[found] then
-      rows[#rows + 1] = { message = failures[found].message }
-    elseif files.ending(found) == "csv" then
-      local inner, message = read_table(found)
-      table.move(inner or { { message = message } }, 1, inner and #inner or 1, #rows + 1, rows)
-    else
-      local patch, message = patches.read(found)
-      rows[#rows + 1] = { patch = patch, message = not patch and message or nil }
+    local inner, message = nil, failures[found] and failures[found].message
+    if not message then
+      inner, message = read_file(found)
     end
+    inner = inner or { { message = message } }
+    table.move(inner, 1, #inner, #rows + 1, rows)
   end
   return rows
 end

@@ -4,6 +4,7 @@
 local bank = require "ym2612ml.bank"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
+local json = require "ym2612ml.json"
 local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local priors = require "ym2612ml.prior"
@@ -35,6 +36,7 @@ M.recipe = {
   { kind = "mel", size = 512, bands = 32, on = { 0, 0.004, 0.008, 0.013, 0.02, 0.03 }, off = { 0.005, 0.015 } },
 }
 
+local CHIP_RATE = 53267 -- Hz: the chip's own rate, that of what is heard
 local ROUND = 768 -- seconds of sound rendered in one step: 512 notes of 1.5 s
 local SMALLEST = 16 -- notes of a step, however long they are
 -- Draws in a row without a record after which a shard cannot be filled.
@@ -80,6 +82,10 @@ local function plan_features(recipe)
   local fine, features = pcall(core.features.new, recipe)
   if not fine then
     return nil, ("option 'recipe': %s"):format(features:match("%((.*)%)$") or features)
+  end
+  if math.abs((recipe.rate or CHIP_RATE) / CHIP_RATE - 1) > 1e-3 then
+    return nil, ("option 'recipe': its rate is %s Hz, expected %d: notes are heard as the chip plays them"):format(
+      recipe.rate, CHIP_RATE)
   end
   return features
 end
@@ -141,10 +147,14 @@ end
 local function new_index(settings, sources, features)
   local index = {
     features = { values = features:count(), rate = settings.recipe.rate, floor = settings.recipe.floor, blocks = {} },
-    fields = {}, prior_sha256 = store.sha256(priors.encode(sources.prior)),
-    patches_sha256 = settings.patches
-      and store.sha256(patches.pack(sources.train):bytes() .. patches.pack(sources.valid):bytes()) or nil,
+    fields = {}, prior_sha256 = store.sha256(json.encode(sources.prior)),
   }
+  if settings.patches then
+    index.patches_sha256 = {
+      train = store.sha256(patches.pack(sources.train):bytes()),
+      valid = store.sha256(patches.pack(sources.valid):bytes()),
+    }
+  end
   for i, block in ipairs(settings.recipe) do
     index.features.blocks[i] = {}
     for name, value in pairs(block) do
@@ -328,7 +338,8 @@ end
 --- A record is a random patch, a note, the seconds it is held, and features of its sound
 --- as the chip plays it at its own rate. Notes that do not sound are left out, and in a
 --- shard those of the same sound (canonical patch, note and held time): others are drawn
---- in their place. The same seed gives the same bytes, whatever the number of threads.
+--- in their place. The same seed gives the same bytes, whatever the number of threads;
+--- features by another level of instructions (ym.simd) may differ in their last bit.
 ---@param options table  output: folder; count: records to learn from; validation: further
 ---  ones to validate with, default 0; patches: table or folder of real patches (see
 ---  read_patches), of which those that `split` or `family` sets aside serve validation

@@ -45,6 +45,19 @@ function M.ending(path)
   return (path:match("[^/]%.([^./]+)$") or ""):lower()
 end
 
+--- Makes a folder, unless it is there.
+---@param path string
+---@return true? done
+---@return string? message  names the path
+---@return string? kind     "io"
+function M.make_folder(path)
+  local made, reason = lfs.mkdir(path)
+  if not made and lfs.attributes(path, "mode") ~= "directory" then
+    return nil, ("%s: cannot make this folder: %s"):format(path, reason), "io"
+  end
+  return true
+end
+
 -- Adds what is in a folder and the folders within, by name. Hidden names are passed over,
 -- and links to folders, which may lead in circles. A folder that cannot be read is in
 -- the list itself, with its failure.

@@ -1,6 +1,7 @@
 -- Networks: a graph of operators written as Lua expressions, recorded once, then run
 -- and trained in the core on minibatches of any size.
 local check = require "ym2612ml.check"
+local layers = require "ym2612ml.nn.layers"
 local network = require "ym2612ml.nn.network"
 local optimizer = require "ym2612ml.nn.optimizer"
 local recorder = require "ym2612ml.nn.recorder"
@@ -13,9 +14,17 @@ M.is_network = network.is_network
 M.load = network.load
 M.optimizer = optimizer.new
 
-for name, layer in pairs(require "ym2612ml.nn.layers") do
-  M[name] = layer
-end
+M.attention = layers.attention
+M.batch_norm = layers.batch_norm
+M.conv = layers.conv
+M.dense = layers.dense
+M.embedding = layers.embedding
+M.film = layers.film
+M.layer_norm = layers.layer_norm
+M.lstm = layers.lstm
+M.register_heads = layers.register_heads
+M.residual = layers.residual
+M.sylvester_flow = layers.sylvester_flow
 
 --- Records a graph.
 ---@param write fun(g: ym2612ml.Recorder): table<string, ym2612ml.Node>  writes the

@@ -59,7 +59,7 @@ local function index_problem(index)
   elseif index.version ~= VERSION then
     return ("is of another version than %d"):format(VERSION)
   elseif not (is_count(index.count) and is_count(index.validation) and is_count(index.shard_records))
-    or math.max(index.count, index.validation) > M.most * index.shard_records then
+    or index.shard_records < 1 or math.max(index.count, index.validation) > M.most * index.shard_records then
     return "is damaged (it does not say how many records there are)"
   elseif type(index.features) ~= "table" or not is_count(index.features.values)
     or type(index.features.blocks) ~= "table" or type(index.fields) ~= "table" then
@@ -96,27 +96,23 @@ local function plan(folder, index, digest)
   return list
 end
 
--- Removes a folder and what is in it; links are not followed.
-local function remove_tree(path)
-  for name in lfs.dir(path) do
-    local inner = join(path, name)
-    if lfs.symlinkattributes(inner, "mode") == "directory" then
-      if name ~= "." and name ~= ".." then
-        remove_tree(inner)
+-- Removes what is in a folder, but for what has the name kept, and the folder itself when
+-- nothing is left in it. Links are not followed, and what cannot be removed stays.
+local function remove_tree(path, kept)
+  local readable, next_name, state = pcall(lfs.dir, path)
+  if readable then
+    for name in next_name, state do
+      local inner = join(path, name)
+      if name ~= "." and name ~= ".." and name ~= kept then
+        if lfs.symlinkattributes(inner, "mode") == "directory" then
+          remove_tree(inner)
+        else
+          os.remove(inner)
+        end
       end
-    else
-      os.remove(inner)
     end
   end
   os.remove(path)
-end
-
-local function make_folder(path)
-  local made, message = lfs.mkdir(path)
-  if not made and lfs.attributes(path, "mode") ~= "directory" then
-    return nil, ("%s: cannot be made: %s"):format(path, message), "io"
-  end
-  return true
 end
 
 -- The first setting that differs between two indexes, in words.
@@ -138,14 +134,28 @@ local function difference(before, now)
   return "they are written otherwise"
 end
 
+-- os.rename, whose message names no path.
+local function rename(from, to)
+  local done, reason = os.rename(from, to)
+  if not done then
+    return nil, ("%s: %s"):format(to, reason), "io"
+  end
+  return true
+end
+
 -- Whether the folder has this index; or nil, message, kind when it has another.
 local function check_index(path, index, text)
   if not lfs.symlinkattributes(path, "mode") then
     return false
   end
   local before, bytes, kind = read_json(path)
+  local problem = before and index_problem(before)
+  if problem then
+    before, bytes, kind = nil, ("%s: %s"):format(path, problem), "format"
+  end
   if not before then
-    return nil, kind == "format" and bytes .. "; remove it to have it written again" or bytes, kind
+    local advice = kind == "format" and "; choose another folder, or remove it to have it written again" or ""
+    return nil, bytes .. advice, kind
   elseif bytes ~= text then
     return nil, ("%s: this data set was begun with other settings (%s); choose another folder"):format(
       path, difference(before, index)), "input"
@@ -175,36 +185,27 @@ function M.begin(folder, index, part)
   end
   local place = { work = join(folder, ".work_" .. part), shards = plan(folder, index, store.sha256(text)) }
   for _, needed in ipairs { folder, place.work } do
-    local made, reason, failure = make_folder(needed)
+    local made, reason, failure = files.make_folder(needed)
     if not made then
       return nil, reason, failure
     end
   end
   place.lock, message = io.open(join(place.work, "lock"), "w")
   if not place.lock then
+    os.remove(place.work) -- fails where there is something in it
     return nil, message, "io"
   end
   if not lfs.lock(place.lock, "w") then -- the system lets go of it however a run ends
     place.lock:close()
     return nil, folder .. ": another run is making this part of the data set", "io"
   end
-  for name in lfs.dir(place.work) do
-    local left = join(place.work, name)
-    if name ~= "." and name ~= ".." and name ~= "lock" then
-      if lfs.symlinkattributes(left, "mode") == "directory" then
-        remove_tree(left)
-      else
-        os.remove(left)
-      end
-    end
-  end
+  remove_tree(place.work, "lock")
   if not there then
     local draft = join(place.work, "index.json")
     local written
     written, message, kind = files.write(draft, text)
     if written then
-      written, message = os.rename(draft, path)
-      kind = "io"
+      written, message, kind = rename(draft, path)
     end
     if not written then
       M.finish(place)
@@ -217,8 +218,8 @@ end
 --- Ends the making, done or failed: removes the working folder.
 ---@param place ym2612ml.DatasetPlace
 function M.finish(place)
+  remove_tree(place.work) -- before another run can have the lock
   place.lock:close()
-  remove_tree(place.work)
 end
 
 -- CRC-32 of the object without its own.
@@ -230,7 +231,8 @@ local function self_checksum(info)
   return ("%08x"):format(core.crc32(json.encode(copy)))
 end
 
---- Writes a shard, which appears whole or not at all.
+--- Writes a shard, which appears whole or not at all. One that a run of other parts has
+--- made meanwhile stays: it has the same bytes.
 ---@param place ym2612ml.DatasetPlace
 ---@param shard ym2612ml.Shard
 ---@param arrays table<string, ym2612ml.Tensor>  patches, notes, held and features
@@ -240,7 +242,7 @@ end
 ---@return string? kind  "io"
 function M.write(place, shard, arrays, dropped)
   local draft, sums = join(place.work, shard.name), {}
-  local done, message, kind = make_folder(draft)
+  local done, message, kind = files.make_folder(draft)
   for _, name in ipairs(ARRAYS) do
     if done then
       sums[name] = core.store.checksum("", { arrays[name] })
@@ -256,25 +258,32 @@ function M.write(place, shard, arrays, dropped)
   if not done then
     return nil, message, kind
   end
-  done, message = os.rename(draft, shard.path)
-  if not done then
-    return nil, message, "io"
+  done, message, kind = rename(draft, shard.path)
+  if not done and M.made(shard) then
+    remove_tree(draft)
+    return true
   end
-  return true
+  return done, message, kind
 end
 
 -- The info of a shard; or nil, message, kind.
 local function read_info(shard)
   local path = join(shard.path, "shard.json")
-  local info, message, kind = read_json(path)
+  local info, bytes, kind = read_json(path)
   if not info then
-    return nil, message, kind
-  elseif info.crc32 ~= self_checksum(info) then
+    return nil, bytes, kind
+  elseif info.crc32 ~= self_checksum(info) or bytes ~= json.document(info) then
     return nil, path .. ": is damaged (its checksum is wrong)", "format"
   elseif info.settings ~= shard.settings or info.records ~= shard.records then
     return nil, path .. ": belongs to a data set with other settings", "format"
   end
   return info
+end
+
+-- Whether a file begins with these bytes.
+local function begins_with(path, bytes)
+  local file <close> = io.open(path, "rb")
+  return file ~= nil and file:read(#bytes) == bytes
 end
 
 -- One array of a shard; or nil, message, kind.
@@ -287,6 +296,8 @@ local function read_array(shard, info, name)
   local shape, width = array:shape(), name == "patches" and shard.fields or name == "features" and shard.values
   if array:type() ~= TYPES[name] or shape[1] ~= shard.records or (shape[2] or false) ~= width or shape[3] then
     return nil, path .. ": is damaged (its shape or type is wrong)", "format"
+  elseif not begins_with(path, store.npy_header(array)) then
+    return nil, path .. ": is damaged (its header is not as it was written)", "format"
   elseif core.store.checksum("", { array }) ~= info.arrays[name] then
     return nil, path .. ": is damaged (its checksum is wrong)", "format"
   end
@@ -312,7 +323,8 @@ function M.read(shard)
     end
   end
   if not info then
-    return nil, ("%s; remove the folder %s to have it made again"):format(message, shard.path), kind
+    return nil, ("%s; if that cannot be mended, remove the folder %s to have it made again"):format(
+      message, shard.path), kind
   end
   return arrays, info.dropped
 end

@@ -367,6 +367,17 @@ end
 local DESCRIPTIONS = { f32 = "<f4", f16 = "<f2", u8 = "|u1", i16 = "<i2", i32 = "<i4" }
 local KINDS = { ["<f4"] = "f32", ["<f2"] = "f16", ["|u1"] = "u8", ["<i2"] = "i16", ["<i4"] = "i32" }
 
+--- What stands before the elements in the file that `write_npy` writes.
+---@param value ym2612ml.Tensor
+---@return string bytes
+function M.npy_header(value)
+  check.tensor(value, 1, "npy_header")
+  local shape = table.concat(value:shape(), ", ")
+  local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s,), }"):format(DESCRIPTIONS[value:type()], shape)
+  text = text .. (" "):rep(-(10 + #text + 1) % 64) .. "\n"
+  return "\x93NUMPY\1\0" .. string.pack("<s2", text)
+end
+
 --- Writes one tensor as a NumPy .npy file (version 1.0), whole or not at all.
 ---@param path string
 ---@param value ym2612ml.Tensor
@@ -376,10 +387,7 @@ local KINDS = { ["<f4"] = "f32", ["<f2"] = "f16", ["|u1"] = "u8", ["<i2"] = "i16
 function M.write_npy(path, value)
   check.type(path, "string", 1, "write_npy")
   check.tensor(value, 2, "write_npy")
-  local shape = table.concat(value:shape(), ", ")
-  local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s,), }"):format(DESCRIPTIONS[value:type()], shape)
-  text = text .. (" "):rep(-(10 + #text + 1) % 64) .. "\n"
-  return core.write(path, "\x93NUMPY\1\0" .. string.pack("<s2", text), { value })
+  return core.write(path, M.npy_header(value), { value })
 end
 
 -- kind and shape of an .npy file that source stands at; nil and why not.

@@ -2,6 +2,7 @@
 -- components of what the networks hear, one network for each algorithm and one that
 -- tells the algorithms apart. All of it in steps that can be stopped at any time and
 -- taken up again from the work folder, to the same bits.
+local bank = require "ym2612ml.bank"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -178,33 +179,25 @@ local function rows_of(data, algorithm)
   return { x = data.x:rows(rows), target = data.target:rows(rows) }
 end
 
--- Trains one network from where its last dump in the work folder left off, and writes
+-- Trains one network from where its last state in the work folder left off, and writes
 -- it, as F16, to the folder of models.
 local function fit_network(settings, name, net, data, aside, report)
-  local path = join(settings.output, name)
-  local dump = join(settings.work, name .. ".dump")
-  local next_step = must(train.steps(net, data, {
+  local loss
+  local result = must(train.fit(net, data, {
     epochs = settings.epochs, batch = settings.batch, optimizer = "adamw", rate = settings.rate,
     schedule = "one_cycle", weight_decay = settings.decay, clip = 1, seed = settings.seed,
-    validation = #aside.x > 0 and aside or nil, resume = files.read(dump),
+    validation = #aside.x > 0 and aside or nil,
+    state = join(settings.work, name .. ".dump"), state_steps = settings.dump_steps,
+    each = function(step)
+      loss = step.validation or loss
+      report {
+        stage = name, done = step.done, total = step.total, loss = step.loss, validation = loss,
+        eta = step.eta,
+      }
+    end,
   }))
-  local loss
-  for step, message, kind in next_step do
-    if not step then
-      fail(message, kind)
-    end
-    loss = step.validation or loss
-    if step.step % settings.dump_steps == 0 then
-      must(files.write(dump, step:dump()))
-    end
-    report {
-      stage = name, done = step.done, total = step.total, loss = step.loss, validation = loss,
-      eta = step.eta,
-    }
-  end
-  must(net:save(path, { type = "f16" }))
-  os.remove(dump)
-  return loss
+  must(net:save(join(settings.output, name), { type = "f16" }))
+  return result.history[#result.history].validation
 end
 
 local RULES = {
@@ -229,24 +222,13 @@ local RULES = {
 -- Settings that the models do not depend on, or only through what is in a file.
 local NOT_RESULT = { output = true, work = true, patches = true, prior = true, dump_steps = true }
 
--- Real patches in their two parts; one in ten is set aside where the table names no
--- split.
-local function split(rows)
-  local training, aside = {}, {}
-  for i, row in ipairs(rows) do
-    if row.patch then
-      local valid = row.split == "valid" or row.split == nil and i % 10 == 0
-      local part = valid and aside or training
-      part[#part + 1] = row.patch
-    end
-  end
-  return training, aside
-end
+local ASIDE = 0.1 -- share of the families kept to validate with where no `split` is named
 
 local function read_sources(settings)
   local sources = { training = {}, validation = {} }
   if settings.patches then
-    sources.training, sources.validation = split(must(dataset.read_patches(settings.patches)))
+    local rows = must(bank.read_patches(settings.patches))
+    sources.training, sources.validation = bank.parts(rows, ASIDE, settings.seed)
     if #sources.training == 0 then
       fail(settings.patches .. ": holds no patch to learn from", "input")
     end
@@ -286,16 +268,9 @@ local function check_work(settings, sources)
   must(files.write(path, now))
 end
 
-local function make_folder(path)
-  local made, message = lfs.mkdir(path)
-  if not made and lfs.attributes(path, "mode") ~= "directory" then
-    fail(("%s: cannot be made: %s"):format(path, message), "io")
-  end
-end
-
 local function run(settings, report)
-  make_folder(settings.output)
-  make_folder(settings.work)
+  must(files.make_folder(settings.output))
+  must(files.make_folder(settings.work))
   local sources = read_sources(settings)
   check_work(settings, sources)
   must(priors.write(join(settings.output, models.files.prior), sources.prior))
@@ -336,11 +311,12 @@ end
 --- and settings it goes on where it stopped, and ends with the same bits.
 ---@param options table  output: folder for the models; work: folder for what is needed to
 ---  go on; prior: file of the prior to draw from, unless patches (a table or folder of
----  real ones) gives one; records: notes in the data set, default 2,000,000; pca_records:
----  further ones for the components, as many but at most 40,000; validation_records: as
----  many but at most 4,000; epochs: 10; batch: 256;
----  rate: 2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
----  and {256, 128}; dropout: 0.1; dump_steps: between two dumps of a network, 500; seed: 1
+---  real ones, parted as in dataset.steps) gives one; records: notes in the data set,
+---  default 2,000,000; pca_records: further ones for the components, as many but at most
+---  40,000; validation_records: as many but at most 4,000; epochs: 10; batch: 256; rate:
+---  2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
+---  and {256, 128}; dropout: 0.1; dump_steps: between two states of a network on
+---  disk, 500; seed: 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
 ---  validation?, eta?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)

@@ -1,8 +1,9 @@
 -- ym2612ml dataset: notes of random patches and what is heard of them, for networks to
 -- learn from.
 local arguments = require "ym2612ml.cli.arguments"
-local cjson = require "cjson"
+local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
+local shards = require "ym2612ml.shards"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -36,7 +37,7 @@ end
 local function part(text)
   local i, n = text:match("^(%d+)/(%d+)$")
   i, n = math.tointeger(tonumber(i)), math.tointeger(tonumber(n))
-  if not i or not n or i < 1 or i > n or n > 99999 then
+  if not i or not n or i < 1 or i > n or n > shards.most then
     return nil, ("'%s' is no part such as 1/4"):format(text)
   end
   return { i, n }
@@ -57,8 +58,8 @@ function M.define(command)
     "Further notes, to validate with; of real patches of other families.", "0")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
     "Start of the random draws: the same number, the same data set.", "1")
-  command:option("--patches", "Real patches to start from: a folder of patch files or a table as CSV, "
-    .. "with columns `split` (train or valid) or `family` where near-duplicates are to stay together. "
+  command:option("--patches", "Real patches to start from: a patch file, a folder of them or a table as "
+    .. "CSV, with columns `split` (train or valid) or `family` where near-duplicates are to stay together. "
     .. "Default: draws from a prior alone."):argname("FILE|DIR")
   command:option("--prior", "Statistics to draw from, as `train` writes them. Default: those of the "
     .. "real patches, or else those that are shipped."):argname("FILE")
@@ -98,7 +99,8 @@ local function mix_of(options)
     sum = sum + mix[kind]
   end
   if sum > 1 + 1e-9 then
-    return nil, ("--mutated, --crossed and --real are %g together, more than 1"):format(sum)
+    return nil, ("--mutated %g, --crossed %g and --real %g are more than 1 together"):format(
+      mix.mutated, mix.crossed, mix.real)
   end
   mix.prior = math.max(1 - sum, 0)
   return mix
@@ -126,6 +128,11 @@ end
 ---@param report table
 function M.run(options, report)
   local mix, problem = mix_of(options)
+  local most = shards.most * options.shard_records
+  if not problem and math.max(options.count, options.validation) > most then
+    problem = ("--shard-records %d: %d shards of them hold %d notes at most"):format(
+      options.shard_records, shards.most, most)
+  end
   if problem then
     return report:fail(problem)
   end
@@ -155,7 +162,7 @@ function M.run(options, report)
     report:note(skipped)
   end
   if options.json then
-    print(cjson.encode(summary))
+    print(json.encode(summary))
   else
     tell(options, summary)
   end

@@ -68,11 +68,7 @@ function M.make_folder(path)
       return nil, message
     end
   end
-  local made, message = lfs.mkdir(path)
-  if not made and not M.is_folder(path) then
-    return nil, ("%s: cannot make this folder: %s"):format(path, message)
-  end
-  return true
+  return files.make_folder(path)
 end
 
 --- Makes a function that gives each file a name of its own: a second file of the same

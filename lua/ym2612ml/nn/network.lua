@@ -313,21 +313,9 @@ end
 -- Checks a file's tensors against the leaves, before memory is taken for these.
 local function check_tensors(net, tensors)
   for name, node in pairs(net.leaves) do
-    local tensor = tensors[name]
+    local tensor, message = weights.find(tensors, name, net.core:shape(node.index))
     if not tensor then
-      return nil, ("tensor '%s' is missing"):format(name)
-    end
-    local shape, found = net.core:shape(node.index), tensor:shape()
-    shape = #shape == 0 and { 1 } or shape
-    if table.concat(shape, ", ") ~= table.concat(found, ", ") then
-      return nil,
-        ("tensor '%s' has the shape (%s), expected (%s)"):format(
-          name,
-          table.concat(found, ", "),
-          table.concat(shape, ", ")
-        )
-    elseif not core.store.finite(tensor) then
-      return nil, ("tensor '%s' holds a value that is not finite"):format(name)
+      return nil, message
     end
   end
   return true

@@ -40,8 +40,16 @@ local function describe(shape)
   return "(" .. table.concat(shape, ", ") .. ")"
 end
 
--- One leaf's tensor out of those of the file; nil and why not.
-local function find(tensors, name, from, axes, shape)
+--- One leaf's tensor out of those of a file; nil and why not.
+---@param tensors table<string, ym2612ml.Tensor>
+---@param name string  of the leaf
+---@param shape integer[]  of the leaf
+---@param from? string  its name in the file, default the same
+---@param axes? integer[]  the axis of the file's tensor that becomes ours, one by one
+---@return ym2612ml.Tensor? tensor
+---@return string? message
+function M.find(tensors, name, shape, from, axes)
+  from, shape = from or name, #shape == 0 and { 1 } or shape
   local tensor = tensors[from]
   local called = name == from and ("tensor '%s'"):format(from) or ("tensor '%s', for '%s',"):format(from, name)
   if not tensor then
@@ -80,9 +88,8 @@ function M.load(net, path, options, nodes)
   for name, leaf in pairs(net.leaves) do
     local from = type(names) == "function" and names(name) or type(names) == "table" and names[name] or name
     if leaf.kind ~= "const" and not (options.partial and not tensors[from]) then
-      local shape = net.core:shape(leaf.index)
       local axes = options.layout == "torch" and TORCH[used[leaf.index]] or nil
-      local tensor, reason = find(tensors, name, from, axes, #shape == 0 and { 1 } or shape)
+      local tensor, reason = M.find(tensors, name, net.core:shape(leaf.index), from, axes)
       if not tensor then
         return nil, ("%s: %s"):format(path, reason), "format"
       end
