@@ -9,6 +9,7 @@ local RECIPE = { { kind = "mel", size = 256, bands = 8, on = { 0.01, 0.05 }, off
 
 local assert_same_files, snapshot = support.assert_same_files, support.snapshot
 local read, write = support.read_file, support.write_file
+local finish = support.finish
 
 -- Copies the shards of one data set that have this in their names to another.
 local function copy_shards(from, to, wanted)
@@ -58,15 +59,6 @@ describe("a data set in shards #c", function()
       options[key] = value
     end
     return ym.dataset.steps(options)
-  end
-
-  local function finish(next_step)
-    local summary
-    for step, message in next_step do
-      assert(step, message)
-      summary = step.summary
-    end
-    return assert(summary)
   end
 
   -- Asserts that the steps end with a failure of this kind, with this in its message.

@@ -91,6 +91,18 @@ function M.assert_same_files(expected, folder)
   assert(table.concat(names, " ") == table.concat(listed, " "), table.concat(listed, " "))
 end
 
+--- Takes steps to their end.
+---@param next_step fun(): table|false|nil, string?
+---@return table summary  of the last
+function M.finish(next_step)
+  local summary
+  for step, message in next_step do
+    assert(step, message)
+    summary = step.summary
+  end
+  return assert(summary)
+end
+
 --- A note played on the six-channel chip as ym.render does it.
 ---@param patch table
 ---@param note {block: integer, fnum: integer, held: integer, release: integer, chip: string}  times in frames

@@ -1,6 +1,8 @@
 local support = require "spec.support"
 local ym = require "ym2612ml"
 
+local finish = support.finish
+
 local FILES = { "prior.json", "pca.safetensors", "algorithm.safetensors", "registers_0.safetensors",
   "registers_7.safetensors" }
 
@@ -27,15 +29,6 @@ describe("training", function()
       options[key] = value
     end
     return ym.training.steps(options)
-  end
-
-  local function finish(next_step)
-    local summary
-    for step, message in next_step do
-      assert(step, message)
-      summary = step.summary
-    end
-    return summary
   end
 
   it("makes models that can be used, and the same bits when interrupted", function()

@@ -147,14 +147,7 @@ function M.run(options, report)
     seed = options.seed, shard_records = options.shard_records, shard = options.shard,
     split = options.split,
   }
-  local summary
-  local step, message = next_step()
-  while step do
-    report:progress(step.done, step.total, label(step))
-    summary = step.summary
-    step, message = next_step()
-  end
-  report:clear()
+  local summary, message = report:follow(next_step, label)
   if message then
     return report:fail(message)
   end

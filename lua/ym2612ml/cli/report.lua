@@ -85,6 +85,27 @@ function Report:clear()
   end
 end
 
+--- Takes steps to their end, with the progress bar.
+---@param next_step fun(): table|false|nil, string?  steps {done, total, summary?}
+---@param label fun(step: table): string
+---@param each? fun(step: table)
+---@return table? summary  of the last step
+---@return string? message  why they ended before
+function Report:follow(next_step, label, each)
+  local summary
+  local step, message = next_step()
+  while step do
+    self:progress(step.done, step.total, label(step))
+    if each then
+      each(step)
+    end
+    summary = step.summary
+    step, message = next_step()
+  end
+  self:clear()
+  return summary, message
+end
+
 --- Prints rows as columns on stdout, numbers to the right.
 ---@param head string[] column titles
 ---@param rows (string|number)[][] numbers already formatted as text may stay numbers

@@ -56,18 +56,14 @@ function M.run(options, report)
     patches = options.patches, records = options.records, epochs = options.epochs,
     seed = options.seed,
   }
-  local summary, stage
-  local step, message = next_step()
-  while step do
-    report:progress(step.done, step.total, label(step))
+  local stage
+  local summary, message = report:follow(next_step, label, function(step)
     if step.stage ~= stage and not options.json then
       report:clear()
       print(step.stage)
     end
-    stage, summary = step.stage, step.summary
-    step, message = next_step()
-  end
-  report:clear()
+    stage = step.stage
+  end)
   if message then
     return report:fail(message)
   end
