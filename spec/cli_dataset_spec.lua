@@ -7,7 +7,7 @@ local ym = require "ym2612ml"
 local COMMAND = "lua5.4 lua/ym2612ml/cli.lua dataset "
 
 local assert_same_files, snapshot = support.assert_same_files, support.snapshot
-local read, write = support.read_file, support.write_file
+local write = support.write_file
 
 describe("the command dataset", function()
   local folder
@@ -16,14 +16,8 @@ describe("the command dataset", function()
 
   local ARGUMENTS = "--count 150 --validation 20 --shard-records 16 --held 0.05 --release 0.02 --seed 3 "
 
-  -- Runs a shell command; @ is the folder. Returns stdout, stderr, status.
   local function run(command)
-    local out, err = os.tmpname(), os.tmpname()
-    local _, _, status = os.execute(("sh -c '%s' >%s 2>%s </dev/null"):format((command:gsub("@", folder)), out, err))
-    local text, complaint = read(out), read(err)
-    os.remove(out)
-    os.remove(err)
-    return text, complaint, status
+    return support.run(command, folder)
   end
 
   it("makes a data set, and tells what it made", function()

@@ -6,20 +6,7 @@ local ym = require "ym2612ml"
 
 local COMMAND = "lua5.4 lua/ym2612ml/cli.lua "
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
+local read, write = support.read_file, support.write_file
 
 describe("the command", function()
   local folder
@@ -28,15 +15,9 @@ describe("the command", function()
 
   after_each(function() support.remove_folder(folder) end)
 
-  -- Runs the command; %s in the arguments is the folder. Returns stdout, stderr, status.
+  -- Runs the command; @ in the arguments is the folder.
   local function run(arguments)
-    local out, err = os.tmpname(), os.tmpname()
-    local _, _, status = os.execute(("%s %s >%s 2>%s </dev/null"):format(COMMAND,
-      (arguments:gsub("@", folder)), out, err))
-    local text, complaint = read(out), read(err)
-    os.remove(out)
-    os.remove(err)
-    return text, complaint, status
+    return support.run(COMMAND .. arguments, folder)
   end
 
   -- One line on stderr that has this in it, and the status.

@@ -91,6 +91,21 @@ function M.assert_same_files(expected, folder)
   assert(table.concat(names, " ") == table.concat(listed, " "), table.concat(listed, " "))
 end
 
+--- Runs a shell command.
+---@param command string  without single quotes; @ in it is the folder
+---@param folder string
+---@return string out  on stdout
+---@return string complaint  on stderr
+---@return integer status
+function M.run(command, folder)
+  local out, err = os.tmpname(), os.tmpname()
+  local _, _, status = os.execute(("sh -c '%s' >%s 2>%s </dev/null"):format((command:gsub("@", folder)), out, err))
+  local text, complaint = M.read_file(out), M.read_file(err)
+  os.remove(out)
+  os.remove(err)
+  return text, complaint, status
+end
+
 --- Takes steps to their end.
 ---@param next_step fun(): table|false|nil, string?
 ---@return table summary  of the last

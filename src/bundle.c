@@ -53,16 +53,6 @@ ym_bundle_voice_tables(const struct ym_bundle_tables *tables) {
 	return &tables->voice;
 }
 
-static const struct ym_bundle_kernel *kernel_of(enum ym_simd level) {
-	switch (level) {
-#ifdef __x86_64__
-	case YM_SIMD_AVX512: return &ym_bundle_avx512;
-	case YM_SIMD_AVX2: return &ym_bundle_avx2;
-#endif
-	default: return &ym_bundle_baseline;
-	}
-}
-
 /* The envelope's rates by state as a tick uses them: 0 where it does not move. */
 static int tick_rate(const struct ym_slot *slot, int state, int keycode) {
 	int rate = ym_slot_rate(slot, state), scaled;
@@ -91,7 +81,7 @@ static double tick_average(int rate) {
 ** `last`. Only for sorting. */
 static double ticks_heard(const struct ym_slot *slot, int keycode, double held,
                           double last) {
-	double limit = level_limit(slot), level = 0, time = 0;
+	double limit = level_limit(slot), level, time = 0;
 	double target = fmin(16.0 * sustain_target(slot), limit);
 	double speed = tick_average(tick_rate(slot, YM_DECAY, keycode));
 	if (limit == 0 || slot->ar == 0)
@@ -197,7 +187,8 @@ static void plan_class(struct ym_bundle_plan *plan, const struct entry *entries,
 
 static void make_plan(struct ym_bundle_plan *plan, const struct ym_bundle_job *job,
                       struct entry *entries, struct entry *rest) {
-	size_t lanes = (size_t)kernel_of(job->level)->lanes, first = 0, end = 0;
+	size_t lanes = (size_t)YM_SIMD_UNIT(ym_bundle, job->level)->lanes, first = 0,
+		   end = 0;
 	for (size_t i = 0; i < job->count; i++)
 		entries[i] = entry_of(job, i);
 	qsort(entries, job->count, sizeof *entries, compare);
@@ -276,10 +267,10 @@ void ym_bundle_modulate(struct ym_bundle *bundle, int lane) {
 
 /* Steps an operator's envelope through its key-on, and its key-off where that comes so
 ** early, up to two frames after the first tick; notes the levels on the way. */
-static void start_envelope(struct ym_bundle *bundle, int o, int lane, uint64_t held) {
+static void start_envelope(struct ym_bundle *bundle, int o, int lane) {
 	const struct ym_ssg none = {false, false, false, false};
 	struct ym_slot slot = bundle->slot[o][lane];
-	uint64_t on = ym_voice_key_on(o), off = on + held;
+	uint64_t on = ym_voice_key_on(o), off = bundle->release[o][lane];
 	int16_t first = YM_LEVEL_MAX;
 	for (uint64_t frame = YM_KEY_FRAME + 1; frame <= YM_FIRST_FRAME + 4; frame++) {
 		if (frame == YM_FIRST_FRAME)
@@ -292,7 +283,6 @@ static void start_envelope(struct ym_bundle *bundle, int o, int lane, uint64_t h
 	}
 	bundle->level[o][lane] = (int16_t)slot.level;
 	bundle->state[o][lane] = slot.state;
-	bundle->release[o][lane] = off;
 	ym_lane_follow(bundle, o, lane);
 	bundle->steady_level[o][lane] = bundle->level[o][lane];
 	bundle->level[o][lane] = first;
@@ -300,13 +290,12 @@ static void start_envelope(struct ym_bundle *bundle, int o, int lane, uint64_t h
 
 /* The same where the SSG-EG is at work: only the frame before sample 0 is stepped, and
 ** the lane starts busy. */
-static void start_cycle(struct ym_bundle *bundle, int o, int lane, uint64_t held) {
+static void start_cycle(struct ym_bundle *bundle, int o, int lane) {
 	struct ym_slot *slot = &bundle->slot[o][lane];
 	uint64_t on = ym_voice_key_on(o), frame = YM_FIRST_FRAME - 1;
 	struct ym_ssg ssg = ym_slot_ssg(slot, frame >= on);
 	ym_slot_envelope(slot, ssg, frame >= on, false, bundle->pitch[lane].keycode,
 	                 ym_envelope_frame(frame), ym_envelope_timer(frame));
-	bundle->cycle_release[o][lane] = on + held;
 	bundle->target[o][lane] = -1;
 	bundle->limit[o][lane] = 0x200;
 	bundle->boost[o][lane] = 4;
@@ -358,10 +347,11 @@ static void set_lane(struct ym_bundle *bundle, int lane, const struct ym_patch *
 		bundle->sounding[o][lane] = carrier;
 		bundle->alive += carrier;
 		bundle->boost[o][lane] = 1;
-		if (bundle->slot[o][lane].ssg & 8)
-			start_cycle(bundle, o, lane, note->held);
+		bundle->release[o][lane] = ym_voice_key_on(o) + note->held;
+		if (ym_lane_cycles(bundle, o, lane))
+			start_cycle(bundle, o, lane);
 		else
-			start_envelope(bundle, o, lane, note->held);
+			start_envelope(bundle, o, lane);
 	}
 	ym_bundle_modulate(bundle, lane);
 	/* the phase of operator 1 starts with its key, in sample 1 */
@@ -409,5 +399,5 @@ void ym_bundle_render(struct ym_bundle *bundle, const struct ym_bundle_job *job,
 	}
 	for (int o = 0; o < YM_OPERATORS; o++)
 		ym_lanes_count(bundle, o);
-	kernel_of(job->level)->render(bundle, form, out);
+	YM_SIMD_UNIT(ym_bundle, job->level)->render(bundle, form, out);
 }

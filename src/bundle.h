@@ -6,11 +6,12 @@
 **
 ** A bundle costs what its longest and liveliest lane costs. So patches are sorted into
 ** bundles of one algorithm each and of notes that end at about the same time; those
-** left over share bundles of mixed algorithms, which take about a quarter longer, and
+** left over share bundles of mixed algorithms, which take about a sixth longer, and
 ** what does not fill a third of a bundle is rendered one by one (voice.h). Patches whose
 ** LFO is at work form bundles of their own: every step of a lane's LFO ends a run of
-** samples. While a lane's SSG-EG moves it is stepped by itself in every sample, which
-** makes its bundle take about twice as long.
+** samples. While a lane's SSG-EG moves it is stepped by itself in every sample: one lane
+** that repeats its envelope makes its bundle take about a third longer, a bundle full of
+** them four times as long.
 */
 #ifndef BUNDLE_H
 #define BUNDLE_H

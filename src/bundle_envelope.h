@@ -35,9 +35,9 @@ static void follow(struct ym_bundle *bundle, int o, uint32_t lanes, uint64_t fra
 		int lane = __builtin_ctz(lanes);
 		uint8_t *state = &bundle->state[o][lane];
 		int level = bundle->level[o][lane];
-		uint64_t release = bundle->cycle_release[o][lane];
+		uint64_t release = bundle->release[o][lane];
 		/* a key-off with SSG-EG depends on the state in its very frame */
-		if (release != 0 &&
+		if (ym_lane_cycles(bundle, o, lane) &&
 		    (level >= 0x200 || (release > frame && release <= frame + 2))) {
 			wake(bundle, o, lane);
 			continue;
@@ -94,7 +94,8 @@ static void let_go(struct ym_bundle *bundle, uint64_t frame, bool before) {
 		bool any = false;
 		for (int lane = 0; lane < bundle->lanes; lane++) {
 			uint64_t release = bundle->release[o][lane];
-			if (release < frame || release > frame + 2)
+			if (ym_lane_cycles(bundle, o, lane) || release < frame ||
+			    release > frame + 2)
 				continue;
 			if (before && release == frame && bundle->attacking[o][lane])
 				bundle->rate[o][lane] = 0;
@@ -111,14 +112,26 @@ static void let_go(struct ym_bundle *bundle, uint64_t frame, bool before) {
 	}
 }
 
-/* The envelope frame of the first key-off after a frame. */
-static uint64_t next_release(const struct ym_bundle *bundle, uint64_t frame) {
+/* The first key-off after a frame, of the lanes with an SSG-EG or of the others;
+** UINT64_MAX when there is none. */
+static uint64_t next_release(const struct ym_bundle *bundle, uint64_t frame,
+                             bool cycling) {
 	uint64_t next = UINT64_MAX;
 	for (int o = 0; o < YM_OPERATORS; o++)
-		for (int lane = 0; lane < bundle->lanes; lane++)
-			if (bundle->release[o][lane] > frame + 2 && bundle->release[o][lane] < next)
-				next = bundle->release[o][lane];
-	return next == UINT64_MAX ? next : tick_frame(next);
+		for (int lane = 0; lane < bundle->lanes; lane++) {
+			uint64_t release = bundle->release[o][lane];
+			if (release > frame && release < next &&
+			    ym_lane_cycles(bundle, o, lane) == cycling)
+				next = release;
+		}
+	return next;
+}
+
+/* The envelope frame that the first key-off beyond an envelope frame and the two after
+** it belongs to. */
+static uint64_t next_release_tick(const struct ym_bundle *bundle, uint64_t frame) {
+	uint64_t release = next_release(bundle, frame + 2, false);
+	return release == UINT64_MAX ? release : tick_frame(release);
 }
 
 /* What ends a run of samples, and when: samples for the LFO, frames for envelopes. */
@@ -160,7 +173,7 @@ static void tick(struct ym_bundle *bundle, struct agenda *agenda) {
 			tick_operator(bundle, o, tick, frame);
 	if (releasing) {
 		let_go(bundle, frame, false);
-		agenda->release = next_release(bundle, frame);
+		agenda->release = next_release_tick(bundle, frame);
 	}
 	agenda->tick = next_tick(bundle, frame, agenda->release);
 }
@@ -187,27 +200,17 @@ static void step_lfo(struct ym_bundle *bundle, struct agenda *agenda) {
 	agenda->lfo = next_lfo(bundle);
 }
 
-static uint64_t next_cycle_release(const struct ym_bundle *bundle, uint64_t frame) {
-	uint64_t next = UINT64_MAX;
-	for (int o = 0; o < YM_OPERATORS; o++)
-		for (int lane = 0; lane < bundle->lanes; lane++)
-			if (bundle->cycle_release[o][lane] > frame &&
-			    bundle->cycle_release[o][lane] < next)
-				next = bundle->cycle_release[o][lane];
-	return next;
-}
-
 /* Wakes the lanes with an SSG-EG whose key goes up in a frame. */
 static void release_cycles(struct ym_bundle *bundle, struct agenda *agenda,
                            uint64_t frame) {
 	for (int o = 0; o < YM_OPERATORS; o++) {
 		for (int lane = 0; lane < bundle->lanes; lane++)
-			if (bundle->cycle_release[o][lane] == frame &&
+			if (ym_lane_cycles(bundle, o, lane) && bundle->release[o][lane] == frame &&
 			    (bundle->busy[o] >> lane & 1) == 0)
 				wake(bundle, o, lane);
 		ym_lanes_count(bundle, o);
 	}
-	agenda->cycle_release = next_cycle_release(bundle, frame);
+	agenda->cycle_release = next_release(bundle, frame, true);
 }
 
 static bool any_busy(const struct ym_bundle *bundle) {
@@ -215,7 +218,7 @@ static bool any_busy(const struct ym_bundle *bundle) {
 }
 
 static bool key_at(const struct ym_bundle *bundle, int o, int lane, uint64_t frame) {
-	return frame >= ym_voice_key_on(o) && frame < bundle->cycle_release[o][lane];
+	return frame >= ym_voice_key_on(o) && frame < bundle->release[o][lane];
 }
 
 /* The first steps of a frame of the busy lanes, up to their attenuation. */

@@ -39,9 +39,9 @@ static void render(struct ym_bundle *bundle, enum ym_bundle_form form,
 	struct delivery delivery = delivery_of(bundle, form, out);
 	struct agenda agenda = {
 		.lfo = next_lfo(bundle),
-		.cycle_release = next_cycle_release(bundle, YM_FIRST_FRAME)};
+		.cycle_release = next_release(bundle, YM_FIRST_FRAME, true)};
 	values rows[BLOCK];
-	agenda.release = next_release(bundle, YM_FIRST_FRAME + 2);
+	agenda.release = next_release_tick(bundle, YM_FIRST_FRAME + 2);
 	agenda.tick = next_tick(bundle, YM_FIRST_FRAME + 2, agenda.release);
 	for (int o = 0; o < YM_OPERATORS; o++)
 		set_attenuation(bundle, o);

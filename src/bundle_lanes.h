@@ -12,7 +12,6 @@
 #include "bundle.h"
 
 enum {
-	YM_LANES_ALL = YM_BUNDLE_LANES,
 	/* Envelope ticks come in this many kinds, by the timer's lowest set bit and, where
 	** it is odd, by the bit above. */
 	YM_TICKS = 13,
@@ -57,7 +56,7 @@ static const uint8_t ym_gate_algorithms[YM_GATES] = {
 	[YM_1_HEARD] = 0x80, [YM_2_HEARD] = 0xF0,     [YM_3_HEARD] = 0xE0,
 };
 
-typedef int16_t ym_lane_values[YM_LANES_ALL];
+typedef int16_t ym_lane_values[YM_BUNDLE_LANES];
 
 struct ym_bundle {
 	int16_t *alone; /* samples of a note that is rendered by itself */
@@ -67,7 +66,7 @@ struct ym_bundle {
 	_Alignas(64) ym_lane_values phase[YM_OPERATORS];
 	ym_lane_values fraction[YM_OPERATORS], step[YM_OPERATORS],
 		step_fraction[YM_OPERATORS];
-	ym_lane_values attenuation[YM_OPERATORS]; /* 4 times, at most INAUDIBLE */
+	ym_lane_values attenuation[YM_OPERATORS]; /* 4 times, at most YM_LEVEL_INAUDIBLE */
 	ym_lane_values feedback;                  /* 2^(6 + FB), 0 for none */
 	ym_lane_values out1, last1, out2;         /* outputs of the last frames */
 	ym_lane_values gate[YM_GATES];            /* of mixed algorithms */
@@ -80,24 +79,24 @@ struct ym_bundle {
 	ym_lane_values attacking[YM_OPERATORS]; /* all ones in the attack */
 
 	/* Where envelopes change their state, lane by lane. */
-	uint8_t state[YM_OPERATORS][YM_LANES_ALL];
-	uint8_t rates[4][YM_OPERATORS][YM_LANES_ALL]; /* by state */
-	uint8_t sustain[YM_OPERATORS][YM_LANES_ALL];  /* target of the decay */
-	bool sounding[YM_OPERATORS][YM_LANES_ALL];    /* carriers that may be heard yet */
-	uint64_t release[YM_OPERATORS][YM_LANES_ALL]; /* frame of the key-off; or 0 */
-	uint64_t present[YM_OPERATORS];               /* bit r: a lane has rate r */
-	int attacks[YM_OPERATORS];                    /* lanes in the attack */
-	int alive;                                    /* carriers that may be heard yet */
-	ym_lane_values second_level;                  /* of operator 1 in samples 1 and 2 */
-	ym_lane_values steady_level[YM_OPERATORS];    /* of all in sample 3 */
+	uint8_t state[YM_OPERATORS][YM_BUNDLE_LANES];
+	uint8_t rates[4][YM_OPERATORS][YM_BUNDLE_LANES]; /* by state */
+	uint8_t sustain[YM_OPERATORS][YM_BUNDLE_LANES];  /* target of the decay */
+	bool sounding[YM_OPERATORS][YM_BUNDLE_LANES]; /* carriers that may be heard yet */
+	uint64_t release[YM_OPERATORS][YM_BUNDLE_LANES]; /* frame of the key-off */
+	uint64_t present[YM_OPERATORS];                  /* bit r: a lane has rate r */
+	int attacks[YM_OPERATORS];                       /* lanes in the attack */
+	int alive;                                 /* carriers that may be heard yet */
+	ym_lane_values second_level;               /* of operator 1 in samples 1 and 2 */
+	ym_lane_values steady_level[YM_OPERATORS]; /* of all in sample 3 */
 
 	/* The LFO, lane by lane: only where it does something. */
 	struct ym_lane_lfo {
-		size_t next; /* sample of its counter's next step; see NEVER */
+		size_t next; /* sample of its counter's next step; or YM_NEVER */
 		uint8_t counter, period, ams, fms;
-	} lfo[YM_LANES_ALL];
-	struct ym_slot slot[YM_OPERATORS][YM_LANES_ALL];
-	struct ym_pitch_registers pitch[YM_LANES_ALL];
+	} lfo[YM_BUNDLE_LANES];
+	struct ym_slot slot[YM_OPERATORS][YM_BUNDLE_LANES];
+	struct ym_pitch_registers pitch[YM_BUNDLE_LANES];
 
 	/* The SSG-EG, where a lane has it. A lane is busy while the SSG-EG moves: then it is
 	** stepped by itself in every frame, and stands still for the ticks. */
@@ -106,16 +105,15 @@ struct ym_bundle {
 	_Alignas(64) ym_lane_values
 		boost[YM_OPERATORS];             /* what a decay is multiplied with: 1 or 4 */
 	ym_lane_values invert[YM_OPERATORS]; /* all ones where the level is inverted */
-	uint64_t cycle_release[YM_OPERATORS][YM_LANES_ALL]; /* frame of the key-off; or 0 */
-	struct ym_ssg ssg[YM_OPERATORS][YM_LANES_ALL];      /* of a busy lane's frame */
-	bool turned[YM_OPERATORS][YM_LANES_ALL];            /* it changed the direction */
+	struct ym_ssg ssg[YM_OPERATORS][YM_BUNDLE_LANES]; /* of a busy lane's frame */
+	bool turned[YM_OPERATORS][YM_BUNDLE_LANES];       /* it changed the direction */
 
 	const struct ym_bundle_tables *tables;
 	enum ym_stage stage;
-	int algorithm; /* or YM_MIXED */
+	int algorithm; /* or YM_BUNDLE_MIXED */
 	int lanes;     /* in use */
 	double sample_rate;
-	size_t samples[YM_LANES_ALL], longest;
+	size_t samples[YM_BUNDLE_LANES], longest;
 };
 
 #define YM_NEVER SIZE_MAX
@@ -135,6 +133,11 @@ extern const struct ym_bundle_kernel ym_bundle_baseline, ym_bundle_avx2,
 
 /* Sets the level and the pitch of a lane's operators by its LFO's counter. */
 void ym_bundle_modulate(struct ym_bundle *bundle, int lane);
+
+/* True where a lane's operator has an SSG-EG at work. */
+static inline bool ym_lane_cycles(const struct ym_bundle *bundle, int o, int lane) {
+	return (bundle->slot[o][lane].ssg & 8) != 0;
+}
 
 /* The first step of a new state, or of a level no longer heard: sets what the tick of
 ** an operator in a lane depends on. */

@@ -1,9 +1,7 @@
 #include "product.h"
 
 const struct ym_product *ym_product_at(enum ym_simd level) {
-	static const struct ym_product *const levels[YM_SIMD_LEVELS] = {
-		&ym_product_baseline, &ym_product_avx2, &ym_product_avx512};
-	return levels[level];
+	return YM_SIMD_UNIT(ym_product, level);
 }
 
 /* A strip of columns at a time, whose factors stay in the cache for all rows. */

@@ -19,6 +19,17 @@ enum ym_simd {
 /* "baseline", "avx2", "avx512", then NULL. */
 extern const char *const ym_simd_names[];
 
+/* The table that the unit of a level exports: name_baseline, name_avx2 or name_avx512.
+** Other CPUs have the first only. */
+#ifdef __x86_64__
+#define YM_SIMD_UNIT(name, level)                                                      \
+	((level) == YM_SIMD_AVX512 ? &name##_avx512                                        \
+	 : (level) == YM_SIMD_AVX2 ? &name##_avx2                                          \
+	                           : &name##_baseline)
+#else
+#define YM_SIMD_UNIT(name, level) ((void)(level), &name##_baseline)
+#endif
+
 /* The highest level that this CPU has; all below it may be used too. */
 enum ym_simd ym_simd_best(void);
 

@@ -3,17 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct ym_spectra_kernel *kernel_of(enum ym_simd level) {
-#ifdef __x86_64__
-	if (level == YM_SIMD_AVX512)
-		return &ym_spectra_avx512;
-	if (level == YM_SIMD_AVX2)
-		return &ym_spectra_avx2;
-#endif
-	(void)level;
-	return &ym_spectra_baseline;
-}
-
 /* Cosine and sine of 2 pi k / size. */
 static void put_turn(float *turn, int k, int size) {
 	double angle = 2 * YM_PI * k / size;
@@ -59,7 +48,7 @@ enum ym_status ym_spectra_new(struct ym_spectra **result, int size,
 		return ym_no_memory(error);
 	spectra->size = size;
 	spectra->half = size / 2;
-	spectra->kernel = kernel_of(level);
+	spectra->kernel = YM_SIMD_UNIT(ym_spectra, level);
 	status = ym_frames_new(&spectra->frames, size, window, error);
 	if (status == YM_OK && size >= YM_SPECTRA_SMALLEST && size <= YM_SPECTRA_LARGEST &&
 	    (size & (size - 1)) == 0)

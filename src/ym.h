@@ -46,7 +46,7 @@ void *ym_alloc(size_t count, size_t size);
 void ym_free(void *memory);
 
 /* Tells the system that all of this memory will be written soon: it may then hand it out
-** in large pages, which halves the time of filling some ten megabytes. */
+** in large pages, whose first use costs less. */
 void ym_expect_large(void *memory, size_t bytes);
 
 #endif

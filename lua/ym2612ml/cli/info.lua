@@ -1,5 +1,5 @@
 -- ym2612ml info: a patch as a table that reads like a tracker's instrument editor.
-local cjson = require "cjson"
+local json = require "ym2612ml.json"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -28,7 +28,7 @@ local function patch_json(path, patch)
       object[key] = value
     end
   end
-  return cjson.encode(object)
+  return json.encode(object)
 end
 
 local function title(patch)

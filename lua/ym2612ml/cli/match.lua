@@ -1,6 +1,6 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
 local arguments = require "ym2612ml.cli.arguments"
-local cjson = require "cjson"
+local json = require "ym2612ml.json"
 local lfs = require "ym2612ml.filesystem"
 local paths = require "ym2612ml.cli.paths"
 local sounds = require "ym2612ml.sounds"
@@ -173,7 +173,7 @@ function M.run(options, report)
       entries, reason = write_matches(options.output, stem, matches, inputs, report)
     end
     if options.json then
-      documents[index] = cjson.encode {
+      documents[index] = json.encode {
         file = path, note = matches and matches[1].note, held = matches and matches[1].held,
         matches = #entries > 0 and entries or nil, error = reason,
       }

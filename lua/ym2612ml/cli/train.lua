@@ -1,6 +1,6 @@
 -- ym2612ml train: makes the networks that match uses.
 local arguments = require "ym2612ml.cli.arguments"
-local cjson = require "cjson"
+local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
 
@@ -68,7 +68,7 @@ function M.run(options, report)
     return report:fail(message)
   end
   if options.json then
-    print(cjson.encode(summary))
+    print(json.encode(summary))
   else
     print(("%s: learned from %d notes; %s may be deleted"):format(options.output, summary.records,
       work))
