@@ -1,5 +1,5 @@
-# make match     sets the machine up, builds, and matches the sounds of examples/samples
-#                (or WAV=path) with patches in .build/match
+# make match     sets the machine up, builds, and matches the sounds of examples/samples,
+#                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
 # make           builds only; make install, lint, format, asan, bench, bench-torch, fuzz,
 #                models, clean: as they say
@@ -70,7 +70,7 @@ lua/ym2612ml/core.so: $(OBJECTS)
 # operators of networks are many short ones that pay for vectors. These flags let loops
 # with choices and roots become vectors, and change no result.
 .build/voice.o: KERNEL = -O3
-.build/optim.o .build/convert.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
+.build/optim.o .build/convert.o .build/neighbours.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
   KERNEL = -O3 -fno-trapping-math -fno-math-errno
 
 # Kernels for one level of a CPU's instructions (simd.h), chosen at run time.
@@ -129,7 +129,8 @@ set-up:
 match: set-up
 	$(AGAIN) -j "$$(nproc)" build
 	@mkdir -p "$(MATCHES)"
-	$(YM2612ML) match -o "$(MATCHES)" "$(or $(WAV),$(SAMPLES))"
+	$(YM2612ML) match --again --budget $(or $(BUDGET),$(if $(WAV),default,2s)) -o "$(MATCHES)" \
+	  "$(or $(WAV),$(SAMPLES))"
 
 test: set-up
 	$(call set_up,$(TEST_PACKAGES))

@@ -55,7 +55,7 @@ describe("the command", function()
       local text, complaint, status = run("--help")
       assert.equal(0, status)
       assert.equal("", complaint)
-      for _, name in ipairs { "match", "render", "table", "info", "train", "verify" } do
+      for _, name in ipairs { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")
         assert.equal(0, inner)
@@ -68,14 +68,16 @@ describe("the command", function()
         local pattern = ("\n  %s = {[^\n]- default = (%%d+) }"):format(option)
         return assert(read(("lua/ym2612ml/%s.lua"):format(module)):match(pattern), option)
       end
-      for command, options in pairs {
-        match = { renders = default_of("estimate", "renders") },
-        train = { records = default_of("training", "records"), epochs = default_of("training", "epochs") },
-      } do
-        local help = run(command .. " --help")
-        for option, default in pairs(options) do
-          assert.matches(("--%s COUNT [^-]*%%sDefault:%%s+%s%%."):format(option, default), help)
-        end
+      local help = run("train --help")
+      for _, option in ipairs { "records", "epochs" } do
+        local default = default_of("training", option)
+        assert.matches(("--%s COUNT [^-]*%%sDefault:%%s+%s%%."):format(option, default), help)
+      end
+      local budgets = require "ym2612ml.estimate".BUDGETS
+      local words = ("fast %%(%.0f ms%%), default %%(%d s%%), best %%(%d s%%)"):format(1000 * budgets.fast,
+        budgets.default, budgets.best)
+      for _, command in ipairs { "match", "evaluate" } do
+        assert.matches(words, (run(command .. " --help"):gsub("%s+", " ")))
       end
     end)
 
@@ -198,191 +200,6 @@ describe("the command", function()
       assert.same({ "one.wav" }, listed("/b"))
       assert.same({ "one.wav" }, listed("/c.d"))
       assert.same({ "f.wav" }, listed("/e"))
-    end)
-  end)
-
-  describe("match", function()
-    local models = lfs.attributes("models/algorithm.safetensors", "mode")
-    local with_models = models and it or pending
-
-    local function sound(name, note)
-      local samples, rate = ym.render(patch("source"), { note = note, held = 0.3, release = 0.1 })
-      assert(ym.audio.write(("%s/%s.wav"):format(folder, name), samples, rate))
-      os.remove(folder .. "/source.y12")
-    end
-
-    -- A WAV of these samples, 32-bit float.
-    local function wav(name, samples)
-      local data = ""
-      for _, sample in ipairs(samples) do
-        data = data .. string.pack("<f", sample)
-      end
-      write(("%s/%s.wav"):format(folder, name), string.pack("<c4I4c4c4I4I2I2I4I4I2I2c4s4", "RIFF",
-        36 + #data, "WAVE", "fmt ", 16, 3, 1, 44100, 176400, 4, 32, "data", data))
-    end
-
-    with_models("writes ranked patches and how they sound", function()
-      sound("tone", 60)
-      local text, complaint, status = run("match @/tone.wav -o @/out --renders 64 --note C4")
-      assert.equal(0, status, complaint)
-      assert.equal("", complaint)
-      assert.is_nil(text:find("\r", 1, true), "a progress bar in a pipe")
-      local count = 0
-      for rank, algorithm in text:gmatch("\n +(%d) +(%d) +%d+%.%d+  %S+%.y12") do
-        local path = ("%s/out/tone_%s_alg%s"):format(folder, rank, algorithm)
-        local found = assert(ym.patch.read(path .. ".y12"))
-        assert.equal(tonumber(algorithm), found.algorithm)
-        assert.equal("tone", found.name)
-        local audition = assert(ym.audio.read(path .. ".wav"))
-        assert.equal(44100, audition.rate)
-        assert.is_true(math.abs(audition.seconds - 0.4) < 0.01)
-        count = count + 1
-        assert.equal(count, tonumber(rank))
-      end
-      assert.equal(8, count)
-      assert.equal(16, #listed("/out"))
-    end)
-
-    with_models("replaces what an earlier run wrote for a sound of the same name", function()
-      sound("tone", 60)
-      lfs.mkdir(folder .. "/out")
-      local others = {
-        "atone_1_alg0.y12", "tone.y12", "tone-2_1_alg0.y12", "tone_1_alg0.txt", "tone_1_alg0_1_alg0.wav",
-        "tone_1_alg8.y12", "tone_1_alg0.y12.bak", "tone_9_alg0.wav",
-      }
-      for _, name in ipairs(others) do
-        write(folder .. "/out/" .. name, "")
-      end
-      for rank = 1, 8 do
-        for algorithm = 0, 7 do
-          write(("%s/out/tone_%d_alg%d.y12"):format(folder, rank, algorithm), "")
-          write(("%s/out/tone_%d_alg%d.wav"):format(folder, rank, algorithm), "")
-        end
-      end
-      local _, complaint, status = run("match @/tone.wav -o @/out --renders 8 --note C4")
-      assert.equal(0, status, complaint)
-      local ranks, count = {}, 0
-      for _, name in ipairs(listed("/out")) do
-        local rank = name:match("^tone_([1-8])_alg[0-7]%.y12$")
-        if rank then
-          assert.is_nil(ranks[rank], name)
-          ranks[rank] = true
-          assert.is_truthy(ym.audio.read(folder .. "/out/" .. name:gsub("y12$", "wav")))
-          count = count + 1
-        end
-      end
-      assert.equal(8, count)
-      assert.equal(16 + #others, #listed("/out"))
-    end)
-
-    with_models("leaves no patch without its audition", function()
-      sound("tone", 60)
-      lfs.mkdir(folder .. "/out")
-      for algorithm = 0, 7 do
-        lfs.mkdir(("%s/out/tone_2_alg%d.wav"):format(folder, algorithm))
-      end
-      local _, complaint, status = run("match @/tone.wav -o @/out --renders 8 --note C4")
-      assert.equal(1, status)
-      assert.matches("tone_2_alg%d.wav: is not a regular file", complaint)
-      local patches = {}
-      for _, name in ipairs(listed("/out")) do
-        patches[#patches + 1] = name:match("^tone_(%d)_alg%d%.y12$")
-      end
-      assert.same({ "1" }, patches)
-    end)
-
-    with_models("goes on after every kind of bad file", function()
-      local nan = 0 / 0
-      sound("good", 64)
-      lfs.mkdir(folder .. "/other")
-      sound("other/good", 60)
-      write(folder .. "/text.wav", "no sound")
-      write(folder .. "/empty.wav", "")
-      wav("none", {})
-      wav("single", { 0.5 })
-      wav("silent", { 0, 0, 0, 0, 0, 0, 0, 0 })
-      wav("nan", { 0.1, nan, 0.2, 0.3 })
-      lfs.mkdir(folder .. "/hollow")
-      local text, complaint, status = run("match @/missing.wav @ @/hollow -o @/out --renders 16 --json")
-      assert.equal(1, status)
-      local errors, matched, lines = {}, {}, select(2, complaint:gsub("\n", ""))
-      for _, file in ipairs(cjson.decode(text).files) do
-        local name = file.file:sub(#folder + 2)
-        errors[name] = file.error
-        matched[name] = file.matches and file.matches[1].patch:match("[^/]+$"):match("^[^_]+")
-      end
-      assert.same({ ["good.wav"] = "good", ["other/good.wav"] = "good-2" }, matched)
-      for _, name in ipairs { "missing", "text", "empty", "none", "single", "silent", "nan" } do
-        name = name .. ".wav"
-        assert.is_string(errors[name], name)
-        assert.is_truthy(errors[name]:find(name, 1, true), errors[name])
-        assert.is_truthy(complaint:find(errors[name], 1, true), complaint)
-      end
-      assert.is_truthy(complaint:find("hollow: holds no sounds", 1, true), complaint)
-      assert.equal(8, lines, complaint)
-      assert.equal(32, #listed("/out"))
-    end)
-
-    with_models("does not write over a sound that is to be matched", function()
-      sound("tone", 60)
-      for algorithm = 0, 7 do
-        write(("%s/tone_1_alg%d.wav"):format(folder, algorithm), read(folder .. "/tone.wav"))
-      end
-      local _, complaint, status = run("match @ -o @/../" .. folder:match("[^/]+$")
-        .. " --renders 8 --note C4")
-      assert.equal(1, status)
-      assert.is_truthy(complaint:find("is a sound to be matched", 1, true), complaint)
-      for algorithm = 0, 7 do
-        assert.equal(read(folder .. "/tone.wav"),
-          read(("%s/tone_1_alg%d.wav"):format(folder, algorithm)))
-      end
-    end)
-
-    with_models("gives the same patches for the same seed", function()
-      sound("tone", 60)
-      local outputs = {}
-      for i, arguments in ipairs { "--seed 5", "--seed 5", "--seed 6" } do
-        local _, complaint, status = run(("match @/tone.wav -o @/out%d --renders 160 %s"):format(i,
-          arguments))
-        assert.equal(0, status, complaint)
-        outputs[i] = {}
-        for _, name in ipairs(listed("/out" .. i)) do
-          outputs[i][name] = read(("%s/out%d/%s"):format(folder, i, name))
-        end
-      end
-      assert.same(outputs[1], outputs[2])
-      assert.are_not.same(outputs[1], outputs[3])
-    end)
-
-    with_models("refuses damaged models", function()
-      sound("tone", 60)
-      lfs.mkdir(folder .. "/models")
-      for name in lfs.dir("models") do
-        if name:find("%.safetensors$") then
-          write(folder .. "/models/" .. name, read("models/" .. name))
-        end
-      end
-      local path = folder .. "/models/registers_3.safetensors"
-      local whole = read(path)
-      for _, damaged in ipairs {
-        whole:sub(1, #whole // 2), "", whole:sub(1, -100) .. string.char(whole:byte(-99) ~ 1)
-          .. whole:sub(-98),
-      } do
-        write(path, damaged)
-        assert_fails("match @/tone.wav -o @/out --models @/models", "registers_3.safetensors")
-      end
-      assert_fails("match @/tone.wav -o @/out --models @/none", "none")
-      assert.is_nil(lfs.attributes(folder .. "/out", "mode"))
-    end)
-
-    with_models("ends cleanly at Ctrl-C", function()
-      sound("tone", 60)
-      local _, _, status = os.execute(("timeout --preserve-status -s INT 1 %s match '%s/tone.wav' "
-        .. "-o '%s/out' --renders 10000000 >/dev/null 2>'%s/errors'"):format(COMMAND, folder, folder,
-        folder))
-      assert.equal(130, status)
-      assert.equal("ym2612ml: interrupted\n", read(folder .. "/errors"))
-      assert.same({}, lfs.attributes(folder .. "/out", "mode") and listed("/out") or {})
     end)
   end)
 

@@ -233,7 +233,9 @@ describe("the documents", function()
     local tone = ym.tensor.from { 0, 1, 0, -1, 0, 1, 0, -1 }
     local objects = {
       Chip = ym.chip.new(), Tensor = tone, Rng = ym.rng.new(), Target = ym.target.new(tone),
+      Search = ym.search.new({ { target = ym.target.new(tone), held = 0.1 } }, {}),
       Features = ym.features.new { { kind = "mel", size = 64, bands = 8, on = { 0 } } },
+      Heads = ym.heads.new { { position = 1, first = 1, width = 1, size = 1 } },
     }
     for class, object in pairs(objects) do
       assert.same(methods_of(object), annotated(types, class), class)
@@ -258,7 +260,7 @@ describe("the documents", function()
       Network = net, Node = node, Recorder = recorder, Optimizer = ym.nn.optimizer(net),
       Pca = ym.pca.fit(x, { components = 1 }), Step = assert(ym.train.steps(net, { x = x }))(),
       Sampler = ym.dataset.sampler { prior = ym.prior.fit {} },
-      Models = assert(ym.models.load()),
+      Models = assert(ym.models.load()), Neighbours = assert(ym.models.load()).neighbours,
     }
     local sources, classes = files_below("lua/ym2612ml", "lua"), {}
     for path, text in pairs(sources) do
@@ -323,7 +325,7 @@ describe("the documents", function()
 end)
 
 describe("what is shipped", function()
-  it("fits into 8 MB of models for the main job, and 24 MB in all", function()
+  it("fits into 8 MB of models for the first networks, 8 for the matcher and 24 in all", function()
     local function size_of(path)
       return assert(lfs.attributes(path, "size"), path)
     end
@@ -333,6 +335,8 @@ describe("what is shipped", function()
       main = main + size_of(folder .. names.registers:format(algorithm))
     end
     assert.is_true(main < 8 * 10 ^ 6, ("%d bytes"):format(main))
+    local matcher = size_of(folder .. names.matcher) + size_of(folder .. names.neighbours)
+    assert.is_true(matcher < 8 * 10 ^ 6, ("%d bytes"):format(matcher))
     local all = 0
     for _, text in pairs(files_below("models", "%w+")) do
       all = all + #text

@@ -77,6 +77,43 @@ describe("pitch #c", function()
     end
   end)
 
+  it("gives all guesses, the most likely first", function()
+    local samples = sound(0.5, harmonics(220, { 0.03, 0.4, 0.05, 0.3, 0.06, 0.1 }))
+    local f0, _, guesses = ym.pitch(samples, { rate = RATE })
+    local last, sum, octave = math.huge, 0, false
+    assert.equal(f0, guesses[1].f0)
+    for _, guess in ipairs(guesses) do
+      assert.is_true(guess.share <= last and guess.share > 0)
+      last, sum = guess.share, sum + guess.share
+      octave = octave or math.abs(cents(guess.f0, 440)) < 5
+    end
+    assert.is_true(sum <= 1.0001 and #guesses >= 3 and octave)
+  end)
+
+  it("is that of bells and of organs below their pitch", function()
+    -- a strong sub-octave does not hide the note that was played
+    local _, _, guesses = ym.pitch(sound(0.6, harmonics(131, { 0.3, 0.4, 0, 0.3, 0, 0.2, 0, 0.2 })), { rate = RATE })
+    local found = false
+    for _, guess in ipairs(guesses) do
+      found = found or math.abs(cents(guess.f0, 262)) < 5
+    end
+    assert.is_true(found)
+  end)
+
+  it("tells the fine tuning of a note that is known", function()
+    for _, offset in ipairs { -45, -10, 0, 4, 30 } do
+      local f0 = 220 * 2 ^ (offset / 1200)
+      local samples = sound(0.6, harmonics(f0, { 0.3, 0.2, 0.1, 0.1 }))
+      local found, share = ym.pitch(samples, { rate = RATE, near = 220 })
+      assert.near(offset, cents(found, 220), 1)
+      assert.is_true(share > 0.8 and share <= 1)
+    end
+    local found, share = ym.pitch(sound(0.5, harmonics(220, { 0.5 })), { rate = RATE, near = 250 })
+    assert.equal(250, found)
+    assert.equal(0, share)
+    assert.error_matches(function() ym.pitch({ 0, 1 }, { near = 1 }) end, "option 'near' is 1")
+  end)
+
   it("keeps within minimum and maximum", function()
     local samples = sound(0.4, harmonics(220, { 0.5, 0.2 }))
     assert.is_true(ym.pitch(samples, { rate = RATE, minimum = 300 }) >= 290)
@@ -148,6 +185,17 @@ describe("held #c", function()
         end
       end
     end
+  end)
+
+  it("has other guesses, among them the length", function()
+    local held, guesses = ym.held(note(0.6, 25, 1), RATE)
+    assert.equal(held, guesses[1])
+    assert.is_true(#guesses >= 2 and #guesses <= 3)
+    assert.near(1.1, guesses[#guesses], 1e-3)
+    -- a release hardly faster than the decay is no more than a guess
+    held, guesses = ym.held(note(0.6, 4, 2), RATE)
+    assert.equal(1.1, held)
+    assert.is_true(math.abs(guesses[2] - 0.6) < 0.05)
   end)
 
   it("is the length of a sound that only decays or is cut", function()

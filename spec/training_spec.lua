@@ -3,8 +3,8 @@ local ym = require "ym2612ml"
 
 local finish = support.finish
 
-local FILES = { "prior.json", "pca.safetensors", "algorithm.safetensors", "registers_0.safetensors",
-  "registers_7.safetensors" }
+local FILES = { "prior.json", "pca.safetensors", "neighbours.safetensors", "matcher.safetensors",
+  "algorithm.safetensors", "registers_0.safetensors", "registers_7.safetensors" }
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -23,7 +23,9 @@ describe("training", function()
     local options = {
       output = folder .. "/" .. name, work = folder .. "/" .. name .. ".work",
       prior = ym.models.folder() .. "/prior.json", records = 300, pca_records = 400,
-      validation_records = 40, epochs = 2, batch = 16, hidden = { 8 }, hidden_algorithm = { 8 }, dump_steps = 2,
+      validation_records = 40, neighbours = 60, neighbour_components = { 8, 4 }, epochs = 2, batch = 64,
+      network_epochs = 2, network_batch = 16, hidden = { 8, 8 }, hidden_network = { 8 }, hidden_algorithm = { 8 },
+      dump_steps = 2,
     }
     for key, value in pairs(changes or {}) do
       options[key] = value
@@ -35,7 +37,7 @@ describe("training", function()
     local summary = finish(steps("straight"))
     assert.is_true(summary.records > 200 and summary.records <= 300)
     local interrupted = false
-    for _, stop in ipairs { 1, 2, 5, 3, 30 } do -- in the features, the data and the networks
+    for _, stop in ipairs { 1, 2, 5, 7, 3, 30 } do -- in the features, the data and the networks
       local next_step = steps("stopped")
       for _ = 1, stop do
         interrupted = next_step() ~= nil
@@ -48,9 +50,11 @@ describe("training", function()
       assert.is_true(read(folder .. "/straight/" .. name) == read(folder .. "/stopped/" .. name), name)
     end
     local models = assert(ym.models.load(folder .. "/straight"))
-    local samples, rate = ym.render(ym.dataset.sampler({ prior = ym.prior.read(ym.models.folder() .. "/prior.json") })
-      :next())
-    assert.equal(8, #assert(ym.estimate({ samples = samples, rate = rate }, { models = models, renders = 8 })))
+    local sampler = ym.dataset.sampler { prior = ym.prior.read(ym.models.folder() .. "/prior.json") }
+    local sound = { samples = ym.render(sampler:next(), { note = 60 }), note = 60, held = 1 }
+    for _, method in ipairs { "matcher", "networks" } do
+      assert.equal(100, #assert(ym.propose.packed(models, sound, { count = 100, method = method })))
+    end
   end)
 
   it("makes again what is missing", function()

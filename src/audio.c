@@ -62,6 +62,7 @@ struct reader {
 	float full_scale;
 	size_t room; /* of sound->samples */
 	float lowest, highest;
+	float apart; /* largest distance of a channel from the mean */
 };
 
 /* Counts clipped samples and mixes frames of the block to the end of the sound; false
@@ -88,6 +89,7 @@ static bool mix_block(struct reader *reader, struct ym_sound *sound, size_t fram
 			return false;
 		reader->lowest = fminf(reader->lowest, mean);
 		reader->highest = fmaxf(reader->highest, mean);
+		reader->apart = fmaxf(reader->apart, fabsf(frame[0] - mean));
 		sound->samples[sound->count++] = mean;
 	}
 	return true;
@@ -131,7 +133,11 @@ static enum ym_status read_frames(const char *path, SNDFILE *file,
 	if (sound->count == 0)
 		return ym_fail(error, YM_INPUT, "%s: is empty", path);
 	if (reader->highest - reader->lowest < SILENT_SPAN)
-		return ym_fail(error, YM_INPUT, "%s: is silent", path);
+		return ym_fail(error, YM_INPUT,
+		               reader->apart > SILENT_SPAN
+		                   ? "%s: its channels cancel each other out when mixed"
+		                   : "%s: is silent",
+		               path);
 	return YM_OK;
 }
 
@@ -256,8 +262,9 @@ size_t ym_audio_resampled_count(size_t count, double from, double to) {
 	return (size_t)ceil((double)count * (to / from));
 }
 
-enum ym_status ym_audio_resample(const float *samples, size_t count, double from,
-                                 double to, float *out, struct ym_error *error) {
+static enum ym_status resample(const float *samples, size_t count, double from,
+                               double to, int converter, float *out,
+                               struct ym_error *error) {
 	SRC_DATA data = {.data_in = samples,
 	                 .data_out = out,
 	                 .input_frames = (long)count,
@@ -276,8 +283,19 @@ enum ym_status ym_audio_resample(const float *samples, size_t count, double from
 		               "from %g to %g Hz is not a ratio between 1/256 and 256", from,
 		               to);
 	memset(out, 0, (size_t)data.output_frames * sizeof *out);
-	failure = count == 0 ? 0 : src_simple(&data, SRC_SINC_BEST_QUALITY, 1);
+	failure = count == 0 ? 0 : src_simple(&data, converter, 1);
 	if (failure != 0)
 		return ym_fail(error, YM_MEMORY, "libsamplerate: %s", src_strerror(failure));
 	return YM_OK;
+}
+
+enum ym_status ym_audio_resample(const float *samples, size_t count, double from,
+                                 double to, float *out, struct ym_error *error) {
+	return resample(samples, count, from, to, SRC_SINC_BEST_QUALITY, out, error);
+}
+
+enum ym_status ym_audio_resample_quickly(const float *samples, size_t count,
+                                         double from, double to, float *out,
+                                         struct ym_error *error) {
+	return resample(samples, count, from, to, SRC_SINC_MEDIUM_QUALITY, out, error);
 }

@@ -49,6 +49,12 @@ size_t ym_audio_resampled_count(size_t count, double from, double to);
 enum ym_status ym_audio_resample(const float *samples, size_t count, double from,
                                  double to, float *out, struct ym_error *error);
 
+/* The same with its medium sinc, in a quarter of the time: flat to 0.45 of the lower
+** rate. */
+enum ym_status ym_audio_resample_quickly(const float *samples, size_t count,
+                                         double from, double to, float *out,
+                                         struct ym_error *error);
+
 /* YM_INPUT, naming the sample, when one is not a number within +-1e15. */
 enum ym_status ym_audio_check(const float *samples, size_t count,
                               struct ym_error *error);

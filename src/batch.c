@@ -5,10 +5,18 @@
 /* What one thread needs. */
 struct worker {
 	struct ym_bundle *bundle;
-	float *rows; /* the samples of a bundle's notes */
+	size_t longest; /* samples that the bundle is made for */
+	float *rows;    /* the samples of a bundle's notes */
+	size_t room;    /* floats at rows */
 	struct ym_features_scratch *features;
 	struct ym_distance_scratch *distance;
+	bool ready; /* for this call */
 	struct ym_error error;
+};
+
+struct ym_batch_memory {
+	int threads;
+	struct worker *workers;
 };
 
 struct job {
@@ -21,13 +29,14 @@ struct job {
 	void *samples;
 	const struct ym_features *features;
 	const struct ym_distance_target *target;
+	const struct ym_batch_sketches *sketches;
 	/* samples: */
 	enum ym_bundle_form form;
 	size_t stride;
 	/* features: */
 	uint16_t *halves;
 	uint8_t *audible;
-	/* distances: */
+	/* target and sketches: */
 	float *distances;
 };
 
@@ -36,16 +45,22 @@ static size_t note_samples(const struct ym_note *note) {
 }
 
 static void extract(const struct job *job, struct worker *worker, size_t i,
-                    const float *samples) {
+                    float *samples) {
 	const struct ym_note *note = &job->batch->notes[i];
-	size_t size = ym_features_count(job->features);
+	size_t size = ym_features_count(job->features), count = note_samples(note);
+	double f0 = ym_note_frequency(note, job->batch->clock);
+	double held = (double)note->held / job->bundles.rate;
 	uint16_t *out = job->halves + i * size;
 	struct ym_error silent;
-	job->audible[i] = ym_features_extract_halves(
-						  job->features, worker->features, samples, note_samples(note),
-						  ym_note_frequency(note, job->batch->clock),
-						  (double)note->held / job->bundles.rate, out,
-						  &silent) == YM_OK;
+	if (job->batch->hearings != NULL) {
+		const struct ym_hearing *hearing = &job->batch->hearings[i];
+		ym_hearing_disturb(hearing, job->bundles.rate, samples, count);
+		f0 = hearing->f0;
+		held = hearing->held;
+	}
+	job->audible[i] = ym_features_extract_halves(job->features, worker->features,
+	                                             samples, count, f0, held, out,
+	                                             &silent) == YM_OK;
 	if (!job->audible[i])
 		memset(out, 0, size * sizeof *out);
 }
@@ -57,6 +72,18 @@ static void measure(const struct job *job, struct worker *worker, size_t i,
 	                             note_samples(&job->batch->notes[i]), &distance, NULL,
 	                             &worker->error);
 	job->distances[i] = (float)distance;
+}
+
+static void sketch(const struct job *job, struct worker *worker, size_t i,
+                   const float *samples) {
+	const struct ym_batch_sketches *sketches = job->sketches;
+	if (sketches->views != NULL)
+		ym_sketch_view(sketches->sketch[i], worker->distance, samples,
+		               &job->distances[i], sketches->views + i * sketches->row,
+		               &worker->error);
+	else
+		ym_sketch_measure(sketches->sketch[i], worker->distance, samples,
+		                  sketches->early, &job->distances[i], &worker->error);
 }
 
 /* Renders a bundle to rows of the worker's own and hears each of them. */
@@ -71,6 +98,8 @@ static void hear(const struct job *job, struct worker *worker, size_t part) {
 	for (uint32_t lane = 0; lane < bundle->count; lane++) {
 		if (job->features != NULL)
 			extract(job, worker, order[lane], out[lane]);
+		else if (job->sketches != NULL)
+			sketch(job, worker, order[lane], out[lane]);
 		else
 			measure(job, worker, order[lane], out[lane]);
 	}
@@ -96,28 +125,48 @@ static void write(const struct job *job, struct worker *worker, size_t part) {
 	}
 }
 
-/* Fills worker->error where there is no memory. */
-static void start_worker(const struct job *job, struct worker *worker) {
+/* Makes room for a bundle and the samples of its notes. */
+static enum ym_status grow_worker(const struct job *job, struct worker *worker) {
 	size_t floats = YM_BUNDLE_LANES * job->row;
-	if (ym_bundle_new(&worker->bundle, job->longest, &worker->error) != YM_OK ||
-	    job->samples != NULL)
-		return;
+	enum ym_status status = YM_OK;
+	if (worker->bundle == NULL || job->longest > worker->longest) {
+		ym_bundle_free(worker->bundle);
+		worker->bundle = NULL;
+		status = ym_bundle_new(&worker->bundle, job->longest, &worker->error);
+		worker->longest = job->longest;
+	}
+	if (status != YM_OK || job->samples != NULL)
+		return status;
 	if (job->longest + 1 > floats)
 		floats = job->longest + 1;
-	worker->rows = ym_alloc(floats, sizeof *worker->rows);
-	if (worker->rows == NULL)
-		ym_no_memory(&worker->error);
-	else if (job->features == NULL)
-		ym_distance_scratch_new(&worker->distance, &worker->error);
-	else
+	if (floats > worker->room) {
+		ym_free(worker->rows);
+		worker->rows = ym_alloc(floats, sizeof *worker->rows);
+		worker->room = worker->rows == NULL ? 0 : floats;
+		if (worker->rows == NULL)
+			return ym_no_memory(&worker->error);
+	}
+	return YM_OK;
+}
+
+/* Fills worker->error where there is no memory. */
+static void start_worker(const struct job *job, struct worker *worker) {
+	worker->ready = true;
+	if (grow_worker(job, worker) != YM_OK || job->samples != NULL)
+		return;
+	if (job->features != NULL) {
+		ym_features_scratch_free(worker->features);
+		worker->features = NULL;
 		ym_features_scratch_new(&worker->features, job->features, &worker->error);
+	} else if (worker->distance == NULL)
+		ym_distance_scratch_new(&worker->distance, &worker->error);
 }
 
 /* Memory is made by the threads that do take a part: there may be many more of them. */
 static void work(void *context, size_t part, int thread) {
 	const struct job *job = context;
 	struct worker *worker = &job->workers[thread];
-	if (worker->bundle == NULL && worker->error.status == YM_OK)
+	if (!worker->ready)
 		start_worker(job, worker);
 	if (worker->error.status != YM_OK)
 		return;
@@ -127,11 +176,33 @@ static void work(void *context, size_t part, int thread) {
 		hear(job, worker, part);
 }
 
-static void stop_worker(struct worker *worker) {
-	ym_bundle_free(worker->bundle);
-	ym_free(worker->rows);
-	ym_features_scratch_free(worker->features);
-	ym_distance_scratch_free(worker->distance);
+enum ym_status ym_batch_memory_new(struct ym_batch_memory **result,
+                                   const struct ym_pool *pool, struct ym_error *error) {
+	struct ym_batch_memory *memory = ym_alloc(1, sizeof *memory);
+	if (memory != NULL) {
+		memory->threads = ym_pool_threads(pool);
+		memory->workers = ym_alloc((size_t)memory->threads, sizeof *memory->workers);
+	}
+	if (memory == NULL || memory->workers == NULL) {
+		ym_free(memory);
+		return ym_no_memory(error);
+	}
+	*result = memory;
+	return YM_OK;
+}
+
+void ym_batch_memory_free(struct ym_batch_memory *memory) {
+	if (memory == NULL)
+		return;
+	for (int t = 0; t < memory->threads; t++) {
+		struct worker *worker = &memory->workers[t];
+		ym_bundle_free(worker->bundle);
+		ym_free(worker->rows);
+		ym_features_scratch_free(worker->features);
+		ym_distance_scratch_free(worker->distance);
+	}
+	ym_free(memory->workers);
+	ym_free(memory);
 }
 
 static void set_up(struct job *job) {
@@ -153,28 +224,37 @@ static void set_up(struct job *job) {
 	}
 }
 
-static enum ym_status run(struct job *job, struct ym_error *error) {
-	struct ym_pool *pool = job->batch->pool;
-	int threads = ym_pool_threads(pool);
-	enum ym_status status;
-	set_up(job);
-	status = ym_bundle_plan_new(&job->plan, &job->bundles, error);
+/* Over the pool, in this memory. */
+static enum ym_status run_in(struct job *job, struct ym_batch_memory *memory,
+                             struct ym_error *error) {
+	enum ym_status status = ym_bundle_plan_new(&job->plan, &job->bundles, error);
 	if (status != YM_OK)
 		return status;
-	job->workers = ym_alloc((size_t)threads, sizeof *job->workers);
-	if (job->workers == NULL)
-		status = ym_no_memory(error);
-	else
-		ym_pool_run(pool, job->plan->parts, work, job);
-	for (int t = 0; t < threads && job->workers != NULL; t++) {
-		if (status == YM_OK && job->workers[t].error.status != YM_OK) {
+	job->workers = memory->workers;
+	for (int t = 0; t < memory->threads; t++) {
+		job->workers[t].ready = false;
+		job->workers[t].error.status = YM_OK;
+	}
+	ym_pool_run(job->batch->pool, job->plan->parts, work, job);
+	for (int t = 0; t < memory->threads && status == YM_OK; t++)
+		if (job->workers[t].error.status != YM_OK) {
 			*error = job->workers[t].error;
 			status = error->status;
 		}
-		stop_worker(&job->workers[t]);
-	}
-	ym_free(job->workers);
 	ym_bundle_plan_free(job->plan);
+	return status;
+}
+
+static enum ym_status run(struct job *job, struct ym_error *error) {
+	struct ym_batch_memory *own = NULL;
+	enum ym_status status = YM_OK;
+	set_up(job);
+	if (job->batch->memory != NULL)
+		return run_in(job, job->batch->memory, error);
+	status = ym_batch_memory_new(&own, job->batch->pool, error);
+	if (status == YM_OK)
+		status = run_in(job, own, error);
+	ym_batch_memory_free(own);
 	return status;
 }
 
@@ -196,5 +276,12 @@ enum ym_status ym_batch_distances(const struct ym_batch *batch,
                                   const struct ym_distance_target *target,
                                   float *distances, struct ym_error *error) {
 	struct job job = {.batch = batch, .target = target, .distances = distances};
+	return run(&job, error);
+}
+
+enum ym_status ym_batch_costs(const struct ym_batch *batch,
+                              const struct ym_batch_sketches *sketches, float *costs,
+                              struct ym_error *error) {
+	struct job job = {.batch = batch, .sketches = sketches, .distances = costs};
 	return run(&job, error);
 }

@@ -1,53 +1,15 @@
-#include "distance.h"
-
 #include <float.h>
 #include <math.h>
 
-#include "spectra.h"
+#include "distance_target.h"
 
-#define FLOOR   1e-6f  /* of the target's loudest frame: -60 dB */
+#define FLOOR   YM_DISTANCE_FLOOR
 #define SILENCE 1e-20f /* a loudest frame with less power than this is silence */
 
 /* Samples in a frame (the hop is a quarter of it), mel bands from 20 to 18,000 Hz. */
 static const struct {
 	int size, bands;
-} shapes[YM_DISTANCE_SCALES] = {{512, 40}, {1024, 64}, {2048, 96}};
-
-enum { LARGEST_ROW = 96 };
-
-/*
-** The target on one scale. A row holds the bands of a frame and zeros up to whole lanes
-** of any kernel. The frames that only reach back into the target from beyond its end
-** count when the candidate is longer; all later ones are zero.
-*/
-struct scale {
-	int hop;
-	struct ym_spectra *spectra;
-	struct ym_bank *bank;
-	size_t row;
-	size_t known;     /* frames that reach into the target */
-	float *power;     /* mel power: known rows */
-	float *logs;      /* log2 of power / reference: known rows */
-	float *frame_sum; /* of the bands of each known frame */
-	double *total;    /* of frame_sum over frames 0 .. k */
-	float *loudest;   /* largest frame_sum of frames 0 .. k */
-	float reference;  /* the loudest frame of a candidate no longer than the target */
-};
-
-struct ym_distance_target {
-	size_t count;
-	struct scale scales[YM_DISTANCE_SCALES];
-};
-
-struct ym_distance_scratch {
-	size_t work_room; /* floats at work */
-	float *work;      /* for the largest frame */
-	float *row;
-	size_t room;    /* samples that what follows is made for */
-	float *samples; /* the candidate above 20 Hz */
-	float *power;   /* its mel power */
-	float *frame_sum;
-};
+} shapes[YM_DISTANCE_SCALES] = {{512, 40}, {1024, 64}, {2048, YM_DISTANCE_ROW}};
 
 /* Frames centred inside a sound of count samples or on its end. */
 static size_t inner_frames(size_t count, int hop) {
@@ -73,8 +35,9 @@ static size_t row_length(int bands) {
 }
 
 /* Mel power (rows) and its sum of the first frames of length samples. */
-static void analyse(const struct scale *scale, float *work, const float *samples,
-                    size_t length, size_t count, float *power, float *frame_sum) {
+static void analyse(const struct ym_distance_scale *scale, float *work,
+                    const float *samples, size_t length, size_t count, float *power,
+                    float *frame_sum) {
 	struct ym_spectra_frames frames = {
 		.samples = samples, .length = length, .count = count, .hop = scale->hop};
 	size_t bands = (size_t)scale->bank->bands;
@@ -115,7 +78,7 @@ enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **result,
 	enum ym_status status;
 	if (scratch == NULL)
 		return ym_no_memory(error);
-	scratch->row = ym_alloc(LARGEST_ROW, sizeof(float));
+	scratch->row = ym_alloc(YM_DISTANCE_ROW, sizeof(float));
 	status = scratch->row == NULL ? ym_no_memory(error) : grow(scratch, 1, error);
 	if (status != YM_OK) {
 		ym_distance_scratch_free(scratch);
@@ -152,6 +115,13 @@ static enum ym_status grow_work(struct ym_distance_scratch *scratch,
 	return scratch->work == NULL ? ym_no_memory(error) : YM_OK;
 }
 
+enum ym_status ym_distance_scratch_grow(struct ym_distance_scratch *scratch,
+                                        const struct ym_distance_target *target,
+                                        size_t count, struct ym_error *error) {
+	enum ym_status status = grow(scratch, count, error);
+	return status == YM_OK ? grow_work(scratch, target, error) : status;
+}
+
 /* Puts count samples, above 20 Hz, into scratch->samples. */
 static enum ym_status prepare(struct ym_distance_scratch *scratch, const float *samples,
                               size_t count, struct ym_error *error) {
@@ -164,13 +134,14 @@ static enum ym_status prepare(struct ym_distance_scratch *scratch, const float *
 }
 
 /* log2 of power / reference, in the same steps as a candidate's. */
-static void take_logs(const struct scale *scale, const float *power, float reference,
-                      float *logs, size_t count) {
+static void take_logs(const struct ym_distance_scale *scale, const float *power,
+                      float reference, float *logs, size_t count) {
 	scale->spectra->kernel->logarithms(power, 1 / reference, FLOOR, 1, 0, logs, count);
 }
 
-static enum ym_status plan_scale(struct scale *scale, int number, double limit,
-                                 enum ym_simd level, struct ym_error *error) {
+static enum ym_status plan_scale(struct ym_distance_scale *scale, int number,
+                                 double limit, enum ym_simd level,
+                                 struct ym_error *error) {
 	int size = shapes[number].size;
 	enum ym_status status = ym_spectra_new(&scale->spectra, size, YM_WINDOW_HANN, level,
 	                                       error);
@@ -182,7 +153,7 @@ static enum ym_status plan_scale(struct scale *scale, int number, double limit,
 }
 
 /* The target itself on a planned scale, from count samples in the scratch. */
-static enum ym_status make_scale(struct scale *scale,
+static enum ym_status make_scale(struct ym_distance_scale *scale,
                                  const struct ym_distance_scratch *scratch,
                                  size_t count, struct ym_error *error) {
 	size_t inner = inner_frames(count, scale->hop), values;
@@ -247,7 +218,7 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 	if (target == NULL)
 		return;
 	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {
-		struct scale *scale = &target->scales[i];
+		struct ym_distance_scale *scale = &target->scales[i];
 		ym_spectra_free(scale->spectra);
 		ym_bank_free(scale->bank);
 		ym_free(scale->power);
@@ -261,10 +232,11 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 
 /* The distance on one scale between the target and count samples, both padded with
 ** zeros to longer samples. */
-static double measure_scale(const struct scale *scale,
+static double measure_scale(const struct ym_distance_scale *scale,
                             struct ym_distance_scratch *scratch, const float *samples,
                             size_t count, size_t longer) {
-	static const float silence[LARGEST_ROW] = {0};
+	static const float silence[YM_DISTANCE_ROW] = {0};
+	float floors[YM_DISTANCE_ROW];
 	const struct ym_spectra_kernel *kernel = scale->spectra->kernel;
 	size_t frames = inner_frames(longer, scale->hop), row = scale->row, active = 0;
 	size_t theirs = smaller(frames, scale->known);
@@ -276,6 +248,8 @@ static double measure_scale(const struct scale *scale,
 	        scratch->frame_sum);
 	for (size_t k = 0; k < ours; k++)
 		total += (double)scratch->frame_sum[k];
+	for (size_t i = 0; i < row; i++)
+		floors[i] = FLOOR;
 	gain = target_total / fmax(total, 1e-12 * target_total);
 	factor = (float)fmin(gain / (double)reference, FLT_MAX);
 	for (size_t k = 0; k < frames; k++) {
@@ -290,7 +264,7 @@ static double measure_scale(const struct scale *scale,
 			take_logs(scale, k < theirs ? scale->power + k * row : silence, reference,
 			          scratch->row, row);
 		sum += (double)kernel->difference(k < ours ? scratch->power + k * row : silence,
-		                                  factor, FLOOR, target_row, row);
+		                                  factor, floors, target_row, row);
 		active++;
 	}
 	return (double)YM_OCTAVE * sum / ((double)active * scale->bank->bands);
@@ -302,10 +276,8 @@ enum ym_status ym_distance_measure_filtered(const struct ym_distance_target *tar
                                             double *distance,
                                             double scales[YM_DISTANCE_SCALES],
                                             struct ym_error *error) {
-	enum ym_status status = grow(scratch, count, error);
+	enum ym_status status = ym_distance_scratch_grow(scratch, target, count, error);
 	double sum = 0;
-	if (status == YM_OK)
-		status = grow_work(scratch, target, error);
 	if (status != YM_OK)
 		return status;
 	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {

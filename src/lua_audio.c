@@ -1,8 +1,10 @@
-/* ym.audio, ym.pitch and ym.held: sound files, rates, and what a note's sound says. */
+/* ym.audio, ym.pitch, ym.held and ym.survey: sound files, rates, and what a note's
+** sound says. */
 #include "audio.h"
 #include "lua_ym.h"
 #include "outline.h"
 #include "pitch.h"
+#include "survey.h"
 
 #define SOUND "ym2612ml.sound"
 enum { LOWEST_RATE = 4000, HIGHEST_RATE = 192000 }; /* Hz, of what is asked for */
@@ -109,18 +111,26 @@ static int audio_write(lua_State *L) {
 	return 1;
 }
 
-/* audio.resample(samples, from, to) -> f32 tensor, or nil, message, "input". Rates in
-** Hz; libsamplerate's best sinc. */
+/* audio.resample(samples, from, to, [{quick = false}]) -> f32 tensor, or nil, message,
+** "input". Rates in Hz; libsamplerate's best sinc, or the medium one, which takes a
+** quarter of the time and is flat to 0.45 of the lower rate. */
 static int audio_resample(lua_State *L) {
+	static const char *const known[] = {"quick", NULL};
 	size_t count;
 	const float *samples = ym_check_vector(L, 1, &count);
 	lua_Number from = check_rate(L, 2), to = check_rate(L, 3);
 	struct ym_error error;
+	enum ym_status status;
+	bool quick;
 	float *out;
 	luaL_argcheck(L, from / to <= 256 && to / from <= 256, 3,
 	              "the rates are more than a factor of 256 apart");
+	ym_check_options(L, 4, known);
+	quick = ym_option_boolean(L, 4, "quick", false);
 	out = ym_push_vector(L, ym_audio_resampled_count(count, from, to));
-	if (ym_audio_resample(samples, count, from, to, out, &error) != YM_OK)
+	status = quick ? ym_audio_resample_quickly(samples, count, from, to, out, &error)
+	               : ym_audio_resample(samples, count, from, to, out, &error);
+	if (status != YM_OK)
 		return ym_push_failure(L, &error);
 	return 1;
 }
@@ -142,39 +152,88 @@ static int audio_trim(lua_State *L) {
 	return 2;
 }
 
+/* Pushes the guesses as a list of {f0 =, share =}. */
+static void push_guesses(lua_State *L, const struct ym_pitch *pitch) {
+	lua_createtable(L, pitch->count, 0);
+	for (int i = 0; i < pitch->count; i++) {
+		lua_createtable(L, 0, 2);
+		set_number(L, "f0", pitch->guesses[i].f0);
+		set_number(L, "share", pitch->guesses[i].share);
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
 /* pitch(samples, [{rate = 53267, minimum = 27.5, maximum = 4200}]) -> f0 in Hz,
-** confidence 0..1; or nil, message, "input" for a sound that is silent, too short or
-** holds values that are not numbers. See ym_pitch. */
+** confidence 0..1, all guesses (a list of {f0 =, share =}, the most likely first); or
+** nil, message, "input" for a sound that is silent, too short or holds values that are
+** not numbers. See ym_pitch_guess. With option near = Hz, which must be right to within
+** 60 cents: f0, and the share of the partials that agree. See ym_pitch_near. */
 static int ym_lua_pitch(lua_State *L) {
-	static const char *const known[] = {"rate", "minimum", "maximum", NULL};
+	static const char *const known[] = {"rate", "minimum", "maximum", "near", NULL};
 	size_t count;
 	const float *samples = ym_check_vector(L, 1, &count);
-	double rate, lowest, highest, f0, confidence;
+	double rate, lowest, highest, near, share;
+	struct ym_pitch pitch;
 	struct ym_error error;
 	ym_check_options(L, 2, known);
 	rate = ym_option_number(L, 2, "rate", 53267, YM_AUDIO_LOWEST, YM_AUDIO_HIGHEST);
 	lowest = ym_option_number(L, 2, "minimum", 27.5, 10, rate / 4);
 	highest = ym_option_number(L, 2, "maximum", rate < 16800 ? rate / 4 : 4200, 10,
 	                           rate / 4);
+	near = ym_option_number(L, 2, "near", 0, 4, rate / 4);
 	luaL_argcheck(L, lowest < highest, 2, "option 'minimum' is not below 'maximum'");
-	if (ym_pitch(samples, count, rate, lowest, highest, &f0, &confidence, &error) !=
-	    YM_OK)
+	if (near > 0) {
+		if (ym_pitch_near(samples, count, rate, near, &near, &share, &error) != YM_OK)
+			return ym_push_failure(L, &error);
+		lua_pushnumber(L, near);
+		lua_pushnumber(L, share);
+		return 2;
+	}
+	if (ym_pitch_guess(samples, count, rate, lowest, highest, &pitch, &error) != YM_OK)
 		return ym_push_failure(L, &error);
-	lua_pushnumber(L, f0);
-	lua_pushnumber(L, confidence);
-	return 2;
+	lua_pushnumber(L, pitch.guesses[0].f0);
+	lua_pushnumber(L, pitch.confidence);
+	push_guesses(L, &pitch);
+	return 3;
 }
 
 /* held(samples, rate) -> seconds from the first sample to where the key was let go, a
-** guess; or nil, message, "input". See ym_note_held. */
+** guess, and all guesses (a list, the most likely first); or nil, message, "input". See
+** ym_note_held. */
 static int ym_lua_held(lua_State *L) {
 	size_t count;
 	const float *samples = ym_check_vector(L, 1, &count);
-	double rate = check_rate(L, 2), held;
+	double rate = check_rate(L, 2), held[YM_HELD_GUESSES];
+	int number;
 	struct ym_error error;
-	if (ym_note_held(samples, count, rate, &held, &error) != YM_OK)
+	if (ym_note_held(samples, count, rate, held, &number, &error) != YM_OK)
 		return ym_push_failure(L, &error);
-	lua_pushnumber(L, held);
+	lua_pushnumber(L, held[0]);
+	lua_createtable(L, number, 0);
+	for (int i = 0; i < number; i++) {
+		lua_pushnumber(L, held[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 2;
+}
+
+/* survey(samples, rate, [band = rate / 2]) -> {level = RMS of the loudest 100 ms, noise
+** = mean square of the white noise, limit = Hz or nil}; or nil, message, "input". band:
+** Hz above which the samples hold nothing. See ym_survey. */
+static int ym_lua_survey(lua_State *L) {
+	size_t count;
+	const float *samples = ym_check_vector(L, 1, &count);
+	double rate = check_rate(L, 2), band = luaL_optnumber(L, 3, rate / 2);
+	struct ym_survey survey;
+	struct ym_error error;
+	luaL_argcheck(L, band > 0 && band <= rate / 2, 3, "band is not within 0..rate / 2");
+	if (ym_survey(samples, count, rate, band, &survey, &error) != YM_OK)
+		return ym_push_failure(L, &error);
+	lua_createtable(L, 0, 3);
+	set_number(L, "level", survey.level);
+	set_number(L, "noise", survey.noise);
+	if (survey.limit > 0)
+		set_number(L, "limit", survey.limit);
 	return 1;
 }
 
@@ -182,8 +241,10 @@ static const luaL_Reg functions[] = {
 	{"read", audio_read}, {"write", audio_write}, {"resample", audio_resample},
 	{"trim", audio_trim}, {NULL, NULL},
 };
-static const luaL_Reg topics[] = {
-	{"pitch", ym_lua_pitch}, {"held", ym_lua_held}, {NULL, NULL}};
+static const luaL_Reg topics[] = {{"pitch", ym_lua_pitch},
+                                  {"held", ym_lua_held},
+                                  {"survey", ym_lua_survey},
+                                  {NULL, NULL}};
 static const luaL_Reg none[] = {{NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", sound_gc}, {NULL, NULL}};
 

@@ -222,13 +222,13 @@ static const struct ym_note *check_notes(lua_State *L, int arg, double clock,
 	return notes;
 }
 
-/* The batch of the patches at 1 with the notes of the options at arg; what it points to
-** stays on the stack. */
-static struct ym_batch check_batch(lua_State *L, int arg, bool raw) {
-	const char *const known[] = {"note",  "block",   "fnum",
-	                             "held",  "release", "velocity",
-	                             "clock", "chip",    raw ? "raw" : NULL,
-	                             NULL};
+/* Options of all functions here. */
+#define NOTE_OPTIONS                                                                   \
+	"note", "block", "fnum", "held", "release", "velocity", "clock", "chip"
+
+/* The batch of the patches at 1 with the notes of the options at arg, of which those
+** called so are allowed; what it points to stays on the stack. */
+static struct ym_batch check_batch(lua_State *L, int arg, const char *const known[]) {
 	struct ym_batch batch = {.level = ym_state_simd(L)};
 	ym_check_options(L, arg, known);
 	batch.patches = check_patches(L, 1, &batch.count);
@@ -250,13 +250,14 @@ static struct ym_batch check_batch(lua_State *L, int arg, bool raw) {
 ** are those of the longest note; after the end of a shorter one comes the output at
 ** rest. Sample for sample what render gives. */
 static int render_batch(lua_State *L) {
+	const char *const known[] = {NOTE_OPTIONS, "raw", NULL};
 	struct ym_batch batch;
 	struct ym_error error;
 	size_t shape[2];
 	void *out;
 	bool raw;
 	lua_settop(L, 2);
-	batch = check_batch(L, 2, true);
+	batch = check_batch(L, 2, known);
 	raw = ym_option_boolean(L, 2, "raw", false);
 	shape[0] = batch.count;
 	shape[1] = 0;
@@ -285,19 +286,59 @@ static void check_rate(lua_State *L, int arg, const struct ym_batch *batch,
 		                              native, rate));
 }
 
+/* How the options at arg have the notes heard. */
+static const struct ym_hearing *check_hearings(lua_State *L, int arg,
+                                               const struct ym_batch *batch) {
+	struct each cents = option_each(L, arg, "cents", 0,
+	                                (struct range){-1200, 1200, false}, batch->count);
+	struct each stretch = option_each(L, arg, "stretch", 1,
+	                                  (struct range){0.5, 2, false}, batch->count);
+	struct each noise = option_each(L, arg, "noise", 0, (struct range){0, 1, false},
+	                                batch->count);
+	struct each limit = option_each(L, arg, "limit", 0, (struct range){0, 1e6, false},
+	                                batch->count);
+	uint64_t seed = (uint64_t)ym_option_integer(L, arg, "seed", 1, LUA_MININTEGER,
+	                                            LUA_MAXINTEGER);
+	double rate = batch->clock / YM_CLOCKS_PER_SAMPLE;
+	struct ym_hearing *hearings = lua_newuserdatauv(
+		L, (batch->count + 1) * sizeof *hearings, 0);
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct ym_note *note = &batch->notes[i];
+		hearings[i] = (struct ym_hearing){
+			.f0 = ym_note_frequency(note, batch->clock) *
+		          exp2(each_value(&cents, i) / 1200),
+			.held = (double)note->held / rate * each_value(&stretch, i),
+			.noise = each_value(&noise, i),
+			.limit = each_value(&limit, i),
+			.seed = seed,
+			.note = i,
+		};
+	}
+	return hearings;
+}
+
 /* batch.features(patches, features, [options]) -> f16 tensor (patches, features), u8
 ** tensor (patches): 1 where the note sounded. Patches and options as in render_batch;
 ** the features are of samples at the chip's own rate. One call is one bounded piece of
-** work: give it some thousand patches. */
+** work: give it some thousand patches.
+**
+** Further options, numbers or one for each patch, make the notes those of recordings:
+** cents (-1200..1200, default 0) and stretch (0.5..2, default 1): how far above its
+** pitch and by what factor of its held time the note is taken to be; noise (0..1,
+** default 0): mean square of added white noise for one of the note; limit (Hz, 0: none,
+** the default): little above it is left. seed: of the noise, default 1. */
 static int batch_features(lua_State *L) {
+	const char *const known[] = {NOTE_OPTIONS, "cents", "stretch", "noise",
+	                             "limit",      "seed",  NULL};
 	const struct ym_features *features = ym_check_features(L, 2);
 	struct ym_batch batch;
 	struct ym_tensor *out, *audible;
 	struct ym_error error;
 	size_t shape[2];
 	lua_settop(L, 3);
-	batch = check_batch(L, 3, false);
+	batch = check_batch(L, 3, known);
 	check_rate(L, 2, &batch, ym_features_rate(features));
+	batch.hearings = check_hearings(L, 3, &batch);
 	shape[0] = batch.count;
 	shape[1] = ym_features_count(features);
 	out = ym_push_unset_tensor(L, YM_F16, 2, shape);
@@ -311,11 +352,12 @@ static int batch_features(lua_State *L) {
 ** patch's note to the target (ym.target). Patches and options as in render_batch; the
 ** clock may be off the one that makes 53,267 Hz by a thousandth. */
 static int batch_distances(lua_State *L) {
+	const char *const known[] = {NOTE_OPTIONS, NULL};
 	const struct ym_distance_target *target = ym_check_target(L, 2);
 	struct ym_batch batch;
 	struct ym_error error;
 	lua_settop(L, 3);
-	batch = check_batch(L, 3, false);
+	batch = check_batch(L, 3, known);
 	check_rate(L, 3, &batch, YM_DISTANCE_RATE);
 	if (ym_batch_distances(&batch, target, ym_push_vector(L, batch.count), &error) !=
 	    YM_OK)

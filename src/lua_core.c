@@ -18,10 +18,14 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_spectrum(L);
 	ym_open_distance(L);
 	ym_open_batch(L);
+	ym_open_search(L);
+	ym_open_metrics(L);
 	ym_open_rng(L);
 	ym_open_pca(L);
 	ym_open_graph(L);
 	ym_open_store(L);
 	ym_open_dataset(L);
+	ym_open_heads(L);
+	ym_open_neighbours(L);
 	return 1;
 }

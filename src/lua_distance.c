@@ -3,8 +3,6 @@
 #include "distance.h"
 #include "lua_ym.h"
 
-#define TARGET "ym2612ml.target"
-
 struct target {
 	struct ym_distance_target *target;
 	struct ym_distance_scratch *scratch;
@@ -12,7 +10,7 @@ struct target {
 };
 
 static struct target *check_target(lua_State *L, int arg) {
-	struct target *target = luaL_checkudata(L, arg, TARGET);
+	struct target *target = luaL_checkudata(L, arg, YM_TARGET);
 	luaL_argcheck(L, target->scratch != NULL, arg, "the target was collected");
 	return target;
 }
@@ -22,7 +20,7 @@ const struct ym_distance_target *ym_check_target(lua_State *L, int arg) {
 }
 
 static int target_gc(lua_State *L) {
-	struct target *target = luaL_checkudata(L, 1, TARGET);
+	struct target *target = luaL_checkudata(L, 1, YM_TARGET);
 	ym_distance_target_free(target->target);
 	ym_distance_scratch_free(target->scratch);
 	target->target = NULL;
@@ -58,7 +56,7 @@ static bool push_target(lua_State *L, int options, struct ym_error *error) {
 	ym_check_options(L, options, known);
 	target = lua_newuserdatauv(L, sizeof *target, 0);
 	*target = (struct target){NULL, NULL, YM_DISTANCE_RATE};
-	luaL_setmetatable(L, TARGET);
+	luaL_setmetatable(L, YM_TARGET);
 	target->rate = ym_option_number(L, options, "rate", YM_DISTANCE_RATE, 4000, 192000);
 	source_rate = ym_option_number(L, options, "source_rate", 0, 1000, 1e6);
 	samples = samples_at_rate(L, 1, target->rate, &count, error);
@@ -132,7 +130,7 @@ static const luaL_Reg metamethods[] = {
 	{"__gc", target_gc}, {"__tostring", target_tostring}, {NULL, NULL}};
 
 void ym_open_distance(lua_State *L) {
-	ym_new_class(L, TARGET, methods, metamethods);
+	ym_new_class(L, YM_TARGET, methods, metamethods);
 	luaL_newlib(L, functions);
 	lua_setfield(L, -2, "target");
 	lua_pushcfunction(L, ym_lua_distance);

@@ -33,6 +33,10 @@ void ym_open_graph(lua_State *L);
 void ym_open_store(lua_State *L);
 void ym_open_dataset(lua_State *L);
 void ym_open_batch(lua_State *L);
+void ym_open_heads(lua_State *L);
+void ym_open_neighbours(lua_State *L);
+void ym_open_search(lua_State *L);
+void ym_open_metrics(lua_State *L);
 
 /* The world returns: pushes nil, message, kind and returns 3. Out of memory and
 ** misuse are raised instead. */
@@ -62,6 +66,7 @@ void ym_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
                   const luaL_Reg *metamethods);
 
 #define YM_TENSOR "ym2612ml.tensor"
+#define YM_TARGET "ym2612ml.target"
 
 /* Pushes a new tensor, zeroed, its memory inside the userdata; raises when there is
 ** no memory. */

@@ -80,31 +80,73 @@ static size_t emergence(const struct ym_outline *outline, size_t last,
 	return i;
 }
 
+/* The first sample from start on that passes threshold, or the last one. */
+static size_t passing(const struct ym_outline *outline, size_t start, float threshold) {
+	while (start + 1 < outline->length && fabsf(outline->samples[start]) <= threshold)
+		start++;
+	return start;
+}
+
+enum { QUIETEST = 60, STEP = 10, SHARP = 40, LOUDEST = 20 }; /* dB below the peak */
+
+/* When in samples the note begins whose attack passes quietest, of these levels, at
+** start. Attenuation falls as 96 exp(-t / *rise) dB on the chip: a line through the
+** times at which levels are passed. Of levels passed in one jump only the loudest
+** tells. */
+static double attack_begin(const struct ym_outline *outline, size_t start, int quietest,
+                           size_t jump, double *rise) {
+	double n = 0, sum_x = 0, sum_t = 0, sum_xx = 0, sum_xt = 0;
+	for (int level = quietest; level >= LOUDEST; level -= STEP) {
+		double x = log(96.0 / level), t = (double)start;
+		size_t next = start;
+		if (level > LOUDEST)
+			next = passing(outline, start,
+			               outline->peak * (float)pow(10, (STEP - level) / 20.0));
+		if (level == LOUDEST || next > start + jump) {
+			n++;
+			sum_x += x;
+			sum_t += t;
+			sum_xx += x * x;
+			sum_xt += x * t;
+		}
+		start = next;
+	}
+	*rise = 0;
+	if (n > 1)
+		*rise = fmax(0, (n * sum_xt - sum_x * sum_t) / (n * sum_xx - sum_x * sum_x));
+	return (sum_t - *rise * sum_x) / n;
+}
+
 enum ym_status ym_note_onset(const float *samples, size_t count, double rate,
                              size_t *onset, struct ym_error *error) {
 	struct ym_outline outline;
 	enum ym_status status = ym_outline_new(&outline, samples, count, rate, 0.25, error);
 	float clear, threshold;
-	double depth, rise, found;
-	size_t first;
+	double found, rise, slow;
+	size_t first, start, jump = (size_t)(0.0001 * rate);
+	int quietest = QUIETEST, sharp;
 	if (status != YM_OK)
 		return status;
 	clear = 3 * quantile(&outline, outline.count, 0.1);
 	clear = fminf(fmaxf(clear, 0.01f * outline.peak), 0.1f * outline.peak);
 	first = ym_outline_above(&outline, clear);
 	threshold = fmaxf(2 * quantile(&outline, first, 0.25), 0.001f * outline.peak);
-	found = (double)emergence(&outline, first, fminf(threshold, clear));
-	/* an attack of -96 exp(-t / T) dB passes -depth at T log(96 / depth), and half of
-	** it T log(2) later */
-	depth = -20 * log10((double)(clear / outline.peak));
-	rise = (double)((ym_outline_above(&outline,
-	                                  outline.peak * (float)pow(10, -depth / 40)) -
-	                 first) *
-	                outline.step);
-	if (rise > 0.0005 * rate)
-		found = fmin(found, fmax(0, (double)(first * outline.step) -
-		                                rise / log(2) * log(96 / depth)));
-	if (found < fmax(0.0005 * rate, 2 * rise))
+	threshold = fminf(threshold, clear);
+	start = emergence(&outline, first, threshold);
+	while (quietest > LOUDEST + STEP &&
+	       outline.peak * (float)pow(10, -quietest / 20.0) < 0.999f * threshold)
+		quietest -= STEP;
+	/* what rings before a sharp attack, where a file was resampled, is not heard */
+	sharp = quietest < SHARP ? quietest : SHARP;
+	found = attack_begin(
+		&outline,
+		passing(&outline, start, outline.peak * (float)pow(10, -sharp / 20.0)), sharp,
+		jump, &rise);
+	if (rise > 0.001 * rate && quietest > SHARP) {
+		slow = attack_begin(&outline, start, quietest, jump, &rise);
+		found = fmin(found, slow);
+	}
+	if (found < fmax(0.001 * rate, 0.3 * rise))
 		found = 0;
 	*onset = (size_t)found;
 	ym_outline_free(&outline);
@@ -145,47 +187,41 @@ static void smooth_decibels(const struct ym_outline *outline, float *decibels) {
 	}
 }
 
-enum { BEFORE = 40, AFTER = 60, LEAST = 4, SETTLED = 12 }; /* levels, of 5 ms */
+/* levels, of 5 ms */
+enum { BEFORE = 40, AFTER = 60, LEAST = 4, SETTLED = 12, APART = 16 };
+
+/* What a bend must have to be taken for a key-off. */
+struct bounds {
+	double bend; /* dB a level */
+	float fall;  /* dB, after it */
+	double gain; /* dB^2 */
+};
+
+static const struct bounds clear_bend = {25 * 0.005, 6, 10};
+static const struct bounds slight_bend = {8 * 0.005, 1, 2};
 
 /* How much better than one line two fit that meet at level k, or 0 where they do not
 ** bend downwards for good. loudest is the loudest level from k + SETTLED on. */
 static double bend_at(const float *decibels, size_t k, size_t first, size_t count,
-                      float loudest) {
-	const double bend = 25 * 0.005; /* dB a level */
+                      float loudest, const struct bounds *bounds) {
 	size_t before = k - first < BEFORE ? k - first : BEFORE;
 	size_t after = count - k < AFTER ? count - k : AFTER;
 	struct line left, right, both;
-	if (decibels[k] - loudest < 1 || decibels[k] - decibels[count - 1] < 6)
+	if (decibels[k] - loudest < 1 || decibels[k] - decibels[count - 1] < bounds->fall)
 		return 0;
 	left = fit_line(decibels + k - before, before + 1);
 	right = fit_line(decibels + k, after);
 	both = fit_line(decibels + k - before, before + after);
-	if (fmin(left.slope, 0) - right.slope < bend)
+	if (fmin(left.slope, 0) - right.slope < bounds->bend)
 		return 0;
 	return both.error - left.error - right.error;
 }
 
-/* The level at which the key was let go, or 0. What comes before first is attack. The
-** bend that explains most is taken, so that a slow release counts for more than a short
-** dip; it then moves to where both lines fit best. */
-static size_t find_release(const float *decibels, size_t first, size_t count) {
-	float loudest = -60;
-	double most = 10, least = HUGE_VAL; /* dB^2 */
-	size_t found = 0, from, to, best = 0;
-	for (size_t k = count; k-- > first + LEAST;) {
-		double gain;
-		if (k + SETTLED < count)
-			loudest = fmaxf(loudest, decibels[k + SETTLED]);
-		gain = k + LEAST > count ? 0 : bend_at(decibels, k, first, count, loudest);
-		if (gain > most) {
-			most = gain;
-			found = k;
-		}
-	}
-	if (found == 0)
-		return 0;
-	from = found - first < BEFORE ? first : found - BEFORE;
-	to = count - found < AFTER ? count : found + AFTER;
+/* Where both lines fit best around level found. */
+static size_t settle(const float *decibels, size_t found, size_t first, size_t count) {
+	size_t from = found - first < BEFORE ? first : found - BEFORE, best = found;
+	size_t to = count - found < AFTER ? count : found + AFTER;
+	double least = HUGE_VAL; /* dB^2 */
 	for (size_t k = from + LEAST; k + LEAST <= to; k++) {
 		double error = fit_line(decibels + from, k - from + 1).error +
 		               fit_line(decibels + k, to - k).error;
@@ -197,12 +233,62 @@ static size_t find_release(const float *decibels, size_t first, size_t count) {
 	return best;
 }
 
+/* A place where the level bends, and how much two lines explain there. */
+struct bend {
+	size_t level;
+	double gain; /* dB^2 */
+};
+
+/* Lists the levels at which the key may have been let go, the best first, APART from
+** each other; returns how many. What comes before first is attack. The bend that
+** explains most is taken first, so that a slow release counts for more than a short
+** dip; each then moves to where both lines fit best. */
+static int find_releases(const float *decibels, size_t first, size_t count,
+                         const struct bounds *bounds, size_t found[YM_HELD_GUESSES]) {
+	struct bend best[YM_HELD_GUESSES] = {{0, 0}};
+	float loudest = -60;
+	int number = 0, kept = 0;
+	for (size_t k = count; k-- > first + LEAST;) {
+		struct bend bend = {k, 0};
+		int place = number, same = number;
+		if (k + SETTLED < count)
+			loudest = fmaxf(loudest, decibels[k + SETTLED]);
+		if (k + LEAST <= count)
+			bend.gain = bend_at(decibels, k, first, count, loudest, bounds);
+		if (bend.gain <= bounds->gain)
+			continue;
+		for (int i = 0; i < number; i++)
+			if (best[i].level < k + APART)
+				same = i;
+		if (same < number && best[same].gain >= bend.gain)
+			continue;
+		if (same == number && number < YM_HELD_GUESSES)
+			number++;
+		else if (same == number && best[--same].gain >= bend.gain)
+			continue;
+		for (place = same; place > 0 && best[place - 1].gain < bend.gain; place--)
+			best[place] = best[place - 1];
+		best[place] = bend;
+	}
+	for (int i = 0; i < number; i++) {
+		size_t level = settle(decibels, best[i].level, first, count);
+		bool known = false;
+		for (int k = 0; k < kept; k++)
+			known = known || found[k] == level;
+		if (!known)
+			found[kept++] = level;
+	}
+	return kept;
+}
+
 enum ym_status ym_note_held(const float *samples, size_t count, double rate,
-                            double *held, struct ym_error *error) {
+                            double held[YM_HELD_GUESSES], int *number,
+                            struct ym_error *error) {
 	struct ym_outline outline;
 	enum ym_status status = ym_outline_new(&outline, samples, count, rate, 5, error);
 	float *decibels = outline.spare;
-	size_t found, first = 0, last;
+	size_t found[YM_HELD_GUESSES], first = 0, last;
+	int length;
 	if (status != YM_OK)
 		return status;
 	smooth_decibels(&outline, decibels);
@@ -213,12 +299,22 @@ enum ym_status ym_note_held(const float *samples, size_t count, double rate,
 		last--;
 	/* The end, where a sound sinks below the chip's last bit, falls faster than the
 	** release; it is looked at only when there is nothing else. */
-	found = find_release(decibels, first, last > LEAST ? last - LEAST : 0);
-	if (found == 0)
-		found = find_release(decibels, first,
-		                     last + LEAST < outline.count ? last + LEAST
-		                                                  : outline.count);
-	*held = found > 0 ? (double)(found * outline.step) / rate : (double)count / rate;
+	*number = find_releases(decibels, first, last > LEAST ? last - LEAST : 0,
+	                        &clear_bend, found);
+	last = last + LEAST < outline.count ? last + LEAST : outline.count;
+	if (*number == 0)
+		*number = find_releases(decibels, first, last, &clear_bend, found);
+	length = *number < YM_HELD_GUESSES - 1 ? *number : YM_HELD_GUESSES - 1;
+	if (*number == 0)
+		*number = find_releases(decibels, first, last, &slight_bend, found);
+	if (*number == YM_HELD_GUESSES)
+		--*number;
+	for (int i = 0; i < *number; i++)
+		held[i] = (double)(found[i] * outline.step) / rate;
+	/* the length of the sound: after clear bends, before slight ones */
+	for (int i = (*number)++; i > length; i--)
+		held[i] = held[i - 1];
+	held[length] = (double)count / rate;
 	ym_outline_free(&outline);
 	return YM_OK;
 }

@@ -4,9 +4,9 @@
 
 #include "lanes.h"
 #include "outline.h"
-#include "spectrum.h"
+#include "partials.h"
 
-enum { FRAMES = 16, HARMONICS = 12 };
+enum { FRAMES = 16, CANDIDATES = 16 };
 
 /* One frame's opinion. */
 struct opinion {
@@ -132,70 +132,12 @@ static double agree(struct opinion *opinions, int count, double *confidence) {
 	return exp(median + (sum > 0 ? logs / sum : 0));
 }
 
-/* The largest amplitude within an eighth of frequency around centre Hz. */
-static double amplitude_near(const float *power, int bins, double bin, double centre,
-                             double frequency) {
-	int from = (int)((centre - frequency / 8) / bin), to;
-	double most = 0;
-	from = from < 0 ? 0 : from;
-	to = (int)((centre + frequency / 8) / bin) + 1;
-	for (int i = from; i <= to && i < bins; i++)
-		most = fmax(most, (double)power[i]);
-	return sqrt(most);
-}
-
-/* The share of the odd multiples of frequency in the (compressed) amplitude of all its
-** multiples, counting only what stands out from the valleys between them. */
-static double odd_share(const float *power, int bins, double bin, double frequency) {
-	double sum[2] = {0, 0};
-	for (int k = 1; k <= 2 * HARMONICS; k++) {
-		double valley = fmax(
-			amplitude_near(power, bins, bin, (k - 0.5) * frequency, frequency),
-			amplitude_near(power, bins, bin, (k + 0.5) * frequency, frequency));
-		double peak = amplitude_near(power, bins, bin, k * frequency, frequency);
-		if (peak > 3 * valley)
-			sum[k % 2] += sqrt(peak);
-	}
-	return sum[0] + sum[1] > 0 ? sum[1] / (sum[0] + sum[1]) : 0.5;
-}
-
-/* Checks frequency against its octaves on the power spectrum around centre. */
-static enum ym_status check_octaves(const struct search *search, size_t centre,
-                                    double lowest, double highest, double *frequency,
-                                    struct ym_error *error) {
-	struct ym_frames *frames = NULL;
-	int size = 64, bins;
-	float *work, *power;
-	enum ym_status status;
-	while (size < 24 * search->rate / *frequency && size < 65536)
-		size *= 2;
-	bins = size / 2 + 1;
-	status = ym_frames_new(&frames, size, YM_WINDOW_HANN, error);
-	if (status != YM_OK)
-		return status;
-	work = ym_alloc(ym_fft_work(size), sizeof(float));
-	power = ym_alloc(ym_power_room(size), sizeof(float));
-	if (work == NULL || power == NULL)
-		status = ym_no_memory(error);
-	else {
-		double bin = search->rate / size, f0 = *frequency;
-		ym_frames_power(frames, work, search->samples, search->count, (ptrdiff_t)centre,
-		                bins, power);
-		if (2 * f0 <= highest && odd_share(power, bins, bin, f0) < 0.05)
-			*frequency = 2 * f0;
-		else if (f0 / 2 >= lowest && odd_share(power, bins, bin, f0 / 2) > 0.25)
-			*frequency = f0 / 2;
-	}
-	ym_free(work);
-	ym_free(power);
-	ym_frames_free(frames);
-	return status;
-}
-
-/* How many samples become one: halving stops where 30 kHz would not be left. */
-static size_t thinning(double rate) {
+/* How many samples become one: halving stops where 30 kHz would not be left, or 20 kHz
+** and five samples to the shortest period. */
+static size_t thinning(double rate, double highest) {
 	size_t factor = 1;
-	while (rate / (double)factor >= 60000)
+	while (rate / (double)factor >= 60000 ||
+	       (rate / (double)factor >= 40000 && highest <= 0.1 * rate / (double)factor))
 		factor *= 2;
 	return factor;
 }
@@ -224,14 +166,11 @@ static void sounding_part(const struct ym_outline *outline, size_t *from, size_t
 	*to = last * outline->step;
 }
 
-static enum ym_status hear(struct search *search, size_t from, size_t to, double lowest,
-                           double highest, double *f0, double *confidence,
-                           struct ym_error *error) {
+/* The period of the waveform by YIN, as a frequency. */
+static double hear(struct search *search, size_t from, size_t to, double *confidence) {
 	struct opinion opinions[FRAMES] = {{0, 0, 0}};
 	size_t frame = 2 * search->longest + 1, range;
 	int frames = FRAMES;
-	if (to > search->count)
-		to = search->count;
 	if (from + frame > to)
 		to = from + frame < search->count ? from + frame : search->count;
 	if (from + frame > to)
@@ -243,43 +182,136 @@ static enum ym_status hear(struct search *search, size_t from, size_t to, double
 		size_t start = from + (frames > 1 ? range * (size_t)i / (FRAMES - 1) : 0);
 		opinions[i] = hear_frame(search, start);
 	}
-	*f0 = agree(opinions, frames, confidence);
-	return check_octaves(search, from + (to - from) / 2, lowest, highest, f0, error);
+	return agree(opinions, frames, confidence);
 }
 
-enum ym_status ym_pitch(const float *samples, size_t count, double rate, double lowest,
-                        double highest, double *f0, double *confidence,
-                        struct ym_error *error) {
+/* Adds a candidate with its score in place of share, unless it lies outside the limits
+** or within 30 cents of one that is there already. */
+static int add_candidate(struct ym_pitch_guess *list, int count, double f0,
+                         double score, double lowest, double highest) {
+	if (f0 < lowest || f0 > highest)
+		return count;
+	for (int i = 0; i < count; i++)
+		if (fabs(log2(f0 / list[i].f0)) < 30.0 / 1200)
+			return count;
+	list[count] = (struct ym_pitch_guess){f0, score};
+	return count + 1;
+}
+
+/* Judges the period found, what is related to it, and fundamentals of the outstanding
+** partials. */
+static void judge(const struct ym_partials *partials, double period, double lowest,
+                  double highest, struct ym_pitch *pitch) {
+	static const double related[] = {1, 0.5, 2, 1 / 3.0, 1.5, 2 / 3.0, 3, 0.25, 4};
+	const double loud = ym_partials_strongest(partials);
+	const double low = ym_partials_lowest(partials);
+	const double heard[] = {loud, loud / 2, loud / 3, loud / 4, 2 * loud, low, low / 2};
+	struct ym_pitch_guess list[CANDIDATES];
+	int count = 0;
+	double sum = 0;
+	for (size_t i = 0; i < sizeof related / sizeof *related; i++)
+		count = add_candidate(list, count, period * related[i],
+		                      ym_partials_score(partials, period * related[i], i == 0),
+		                      lowest, highest);
+	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++)
+		if (heard[i] > 0)
+			count = add_candidate(list, count, heard[i],
+			                      ym_partials_score(partials, heard[i], false), lowest,
+			                      highest);
+	if (count == 0)
+		list[count++] = (struct ym_pitch_guess){fmin(fmax(period, lowest), highest), 0};
+	for (int i = 1; i < count; i++) {
+		struct ym_pitch_guess guess = list[i];
+		int k = i;
+		for (; k > 0 && list[k - 1].share < guess.share; k--)
+			list[k] = list[k - 1];
+		list[k] = guess;
+	}
+	for (int i = count; i-- > 0;) {
+		list[i].share = exp(list[i].share - list[0].share);
+		sum += list[i].share;
+	}
+	pitch->count = count < YM_PITCH_GUESSES ? count : YM_PITCH_GUESSES;
+	for (int i = 0; i < pitch->count; i++)
+		pitch->guesses[i] = (struct ym_pitch_guess){list[i].f0, list[i].share / sum};
+}
+
+/* What a pitch is sought in: samples above 20 Hz at a lower rate, and where it sounds.
+** */
+struct extract {
 	struct ym_outline outline;
-	struct search search;
-	size_t from, to, original = count, factor = thinning(rate);
-	double thinned = rate / (double)factor;
+	size_t count, from, to;
+	double rate;
+};
+
+static enum ym_status listen(struct extract *extract, const float *samples,
+                             size_t count, double rate, double highest,
+                             struct ym_error *error) {
+	size_t factor = thinning(rate, highest);
 	enum ym_status status;
 	/* a search needs a few lags, whatever the periods */
-	if ((double)(count / factor) < 3 * thinned / highest + 8)
+	if ((double)(count / factor) < 3 * rate / (double)factor / highest + 8)
 		return ym_fail(error, YM_INPUT, "%zu samples are too short for a pitch", count);
-	status = ym_outline_new(&outline, samples, count, rate, 1, error);
+	status = ym_outline_new(&extract->outline, samples, count, rate, 1, error);
 	if (status != YM_OK)
 		return status;
-	sounding_part(&outline, &from, &to);
-	thin_out(outline.samples, factor, &count, &rate);
-	from = from * count / original;
-	to = to * count / original;
-	search.samples = outline.samples;
-	search.count = count;
-	search.rate = rate;
-	search.shortest = (size_t)fmax(2, floor(rate / highest));
-	search.longest = (size_t)ceil(rate / lowest) + 2;
-	if (search.longest > (count - 1) / 2)
-		search.longest = (count - 1) / 2;
+	extract->count = count;
+	extract->rate = rate;
+	sounding_part(&extract->outline, &extract->from, &extract->to);
+	thin_out(extract->outline.samples, factor, &extract->count, &extract->rate);
+	extract->from = extract->from * extract->count / count;
+	extract->to = extract->to * extract->count / count;
+	if (extract->to > extract->count)
+		extract->to = extract->count;
+	return YM_OK;
+}
+
+enum ym_status ym_pitch_guess(const float *samples, size_t count, double rate,
+                              double lowest, double highest, struct ym_pitch *pitch,
+                              struct ym_error *error) {
+	struct extract extract;
+	struct ym_partials partials;
+	struct search search;
+	enum ym_status status = listen(&extract, samples, count, rate, highest, error);
+	if (status != YM_OK)
+		return status;
+	search.samples = extract.outline.samples;
+	search.count = extract.count;
+	search.rate = extract.rate;
+	search.shortest = (size_t)fmax(2, floor(extract.rate / highest));
+	search.longest = (size_t)ceil(extract.rate / lowest) + 2;
+	if (search.longest > (extract.count - 1) / 2)
+		search.longest = (extract.count - 1) / 2;
 	if (search.shortest >= search.longest)
 		search.shortest = search.longest - 1;
 	search.difference = ym_alloc(search.longest + 2, sizeof(float));
-	if (search.difference == NULL)
-		status = ym_no_memory(error);
-	else
-		status = hear(&search, from, to, lowest, highest, f0, confidence, error);
+	status = search.difference == NULL
+	             ? ym_no_memory(error)
+	             : ym_partials_find(&partials, search.samples, search.count,
+	                                search.rate, extract.from, extract.to, error);
+	if (status == YM_OK) {
+		double period = hear(&search, extract.from, extract.to, &pitch->confidence);
+		judge(&partials, period, lowest, highest, pitch);
+		ym_partials_free(&partials);
+	}
 	ym_free(search.difference);
-	ym_outline_free(&outline);
+	ym_outline_free(&extract.outline);
+	return status;
+}
+
+enum ym_status ym_pitch_near(const float *samples, size_t count, double rate, double f0,
+                             double *found, double *share, struct ym_error *error) {
+	struct extract extract;
+	struct ym_partials partials;
+	enum ym_status status = listen(&extract, samples, count, rate, 4200, error);
+	if (status != YM_OK)
+		return status;
+	status = ym_partials_find(&partials, extract.outline.samples, extract.count,
+	                          extract.rate, extract.from, extract.to, error);
+	if (status == YM_OK) {
+		*share = ym_partials_near(&partials, f0, found);
+		ym_partials_free(&partials);
+	}
+	ym_outline_free(&extract.outline);
 	return status;
 }

@@ -54,10 +54,12 @@ struct ym_spectra_kernel {
 	** arrays may be one. */
 	void (*logarithms)(const float *power, float scale, float floor, float factor,
 	                   float offset, float *out, size_t count);
-	/* Sum of |log2(scale power[i] + floor) - logs[i]|, count whole lanes: exactly 0
-	** where logarithms made logs with the factor 1 and the offset 0. */
-	float (*difference)(const float *power, float scale, float floor, const float *logs,
-	                    size_t count);
+	/* Sum of |log2(scale power[i] + floors[i]) - logs[i]|, count whole lanes: exactly
+	** 0 where logarithms made logs with one floor, the factor 1 and the offset 0. */
+	float (*difference)(const float *power, float scale, const float *floors,
+	                    const float *logs, size_t count);
+	/* Sum of |a[i] - b[i]|, count whole lanes. */
+	float (*apart)(const float *a, const float *b, size_t count);
 	/* Rounds to binary16, to even as the processor does. */
 	void (*halves)(const float *from, uint16_t *to, size_t count);
 };

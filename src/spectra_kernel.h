@@ -464,14 +464,26 @@ static void logarithms(const float *power, float scale, float floor, float facto
 	}
 }
 
-static float difference(const float *power, float scale, float floor, const float *logs,
-                        size_t count) {
+static float difference(const float *power, float scale, const float *floors,
+                        const float *logs, size_t count) {
 	vector sum = {0};
 	float all[LANES], total = 0;
 	for (size_t i = 0; i < count; i += LANES) {
-		vector apart = log_2(load(power + i) * scale + floor) - load(logs + i);
+		vector apart = log_2(load(power + i) * scale + load(floors + i)) -
+		               load(logs + i);
 		sum += (vector)((vector_bits)apart & INT32_MAX);
 	}
+	memcpy(all, &sum, sizeof all);
+	for (int i = 0; i < LANES; i++)
+		total += all[i];
+	return total;
+}
+
+static float apart(const float *a, const float *b, size_t count) {
+	vector sum = {0};
+	float all[LANES], total = 0;
+	for (size_t i = 0; i < count; i += LANES)
+		sum += (vector)((vector_bits)(load(a + i) - load(b + i)) & INT32_MAX);
 	memcpy(all, &sum, sizeof all);
 	for (int i = 0; i < LANES; i++)
 		total += all[i];
@@ -490,5 +502,5 @@ static void halves(const float *from, uint16_t *to, size_t count) {
 	ym_convert_halves(from + i, to + i, count - i);
 }
 
-const struct ym_spectra_kernel KERNEL = {LANES,     NARROWER,   powers,     bands,
-                                         transpose, logarithms, difference, halves};
+const struct ym_spectra_kernel KERNEL = {
+	LANES, NARROWER, powers, bands, transpose, logarithms, difference, apart, halves};

@@ -18,13 +18,16 @@ ym.dataset = require "ym2612ml.dataset"
 ym.estimate = require("ym2612ml.estimate").estimate
 ym.estimate_each = require("ym2612ml.estimate").estimate_each
 ym.estimate_steps = require("ym2612ml.estimate").steps
-ym.evaluate = require("ym2612ml.evaluate").steps
+ym.evaluate = require "ym2612ml.evaluate"
+ym.metrics = require "ym2612ml.metrics"
 ym.models = require "ym2612ml.models"
+ym.neighbours = require "ym2612ml.neighbours"
 ym.nn = require "ym2612ml.nn"
 ym.patch = require "ym2612ml.patch"
 ym.pca = require "ym2612ml.pca"
-ym.prepare = require("ym2612ml.estimate").prepare
+ym.prepare = require("ym2612ml.prepare").one
 ym.prior = require "ym2612ml.prior"
+ym.propose = require "ym2612ml.propose"
 ym.recipes = require "ym2612ml.recipes"
 ym.store = require "ym2612ml.store"
 ym.train = require "ym2612ml.train"
@@ -174,6 +177,15 @@ function Chip:restore(state) end
 ---@field chip? ym2612ml.Chip|ym2612ml.Chip[]
 ---@field clock? number Hz
 ---@field raw? boolean of render_batch: the chip's integers (i16)
+---@field cents? number|number[] of features: how far above its pitch the note is taken to
+---  be, -1200..1200, default 0
+---@field stretch? number|number[] of features: the factor by which its held time is taken
+---  to be longer, 0.5..2, default 1
+---@field noise? number|number[] of features: mean square of white noise that is added, for
+---  one of the note, 0..1, default 0
+---@field limit? number|number[] of features: Hz from which on little is left; 0 (default):
+---  none
+---@field seed? integer of the noise, default 1
 
 ---Plays one note of each of many patches: sample for sample what `ym.render` gives, several
 ---times faster. Patches are sorted inside into bundles, one patch in each lane of the CPU's
@@ -234,10 +246,11 @@ function ym.audio.write(path, samples, rate, options) end
 ---@param samples ym2612ml.Tensor f32 (samples)
 ---@param from number Hz
 ---@param to number Hz
+---@param options? {quick: boolean} in a quarter of the time, flat to 0.45 of the lower rate
 ---@return ym2612ml.Tensor? resampled
 ---@return string? message
 ---@return ym2612ml.Kind? kind "input"
-function ym.audio.resample(samples, from, to) end
+function ym.audio.resample(samples, from, to, options) end
 
 ---The sound from the onset of its note on.
 ---@param samples ym2612ml.Tensor f32 (samples)
@@ -247,21 +260,35 @@ function ym.audio.resample(samples, from, to) end
 ---@return ym2612ml.Kind? kind "input"
 function ym.audio.trim(samples, rate) end
 
----The fundamental frequency of a note.
+---The fundamental frequency of a note, the most likely of several guesses.
 ---@param samples ym2612ml.Tensor f32 (samples)
----@param options? {rate: number, minimum: number, maximum: number} 53267, 27.5, 4200 Hz
+---@param options? {rate: number, minimum: number, maximum: number, near: number} 53267,
+---27.5, 4200 Hz; near: f0 in Hz to within 60 cents, where it is known
 ---@return number? f0 Hz
----@return number|string? confidence 0..1, or a message
----@return ym2612ml.Kind? kind "input"
+---@return number|string? confidence 0..1 (with near: the share of the partials that
+---agree), or a message
+---@return {f0: number, share: number}[]|ym2612ml.Kind? guesses the most likely first, none
+---with near; or "input"
 function ym.pitch(samples, options) end
 
 ---A guess of when the key was let go.
 ---@param samples ym2612ml.Tensor f32 (samples)
 ---@param rate number Hz
 ---@return number? seconds
----@return string? message
+---@return number[]|string? guesses seconds, the most likely first; or a message
 ---@return ym2612ml.Kind? kind "input"
 function ym.held(samples, rate) end
+
+---What is to be known of a recording besides its note: the RMS of its loudest 100 ms, the
+---mean square of the white noise in it (0: none), and the end of its band in Hz (nil: none
+---was found).
+---@param samples ym2612ml.Tensor f32 (samples)
+---@param rate number Hz
+---@param band? number Hz above which the samples hold nothing, default rate / 2
+---@return {level: number, noise: number, limit: number?}? survey
+---@return string? message
+---@return ym2612ml.Kind? kind "input"
+function ym.survey(samples, rate, band) end
 
 -- Features
 
@@ -341,6 +368,49 @@ function Features:extract(samples, options) end
 ---@return integer values in one extraction; #features is the same
 function Features:count() end
 
+---Heads: what a network says of a patch, a distribution over the classes of each register.
+---@class ym2612ml.Heads
+local Heads = {}
+
+---@class ym2612ml.Head
+---@field position integer of the field in a packed patch, from 1; 50: the total level of the
+---  loudest carrier, to which those of carriers are relative
+---@field first integer from 1, of its logits
+---@field width integer classes, as many as logits
+---@field size integer values in a class
+---@field ordered? boolean neighbouring values sound alike
+
+---@param list ym2612ml.Head[]
+---@return ym2612ml.Heads
+function ym.heads.new(list) end
+
+---@param packed ym2612ml.Tensor u8 (patches, 49)
+---@return ym2612ml.Tensor levels u8 (patches), the total levels of the loudest carriers
+function ym.heads.levels(packed) end
+
+---Packed patches with their loudest carriers at other total levels, the other carriers as
+---far above as before.
+---@param packed ym2612ml.Tensor u8 (patches, 49)
+---@param levels ym2612ml.Tensor|number[] (patches), 0..127
+---@return ym2612ml.Tensor moved u8 (patches, 49)
+function ym.heads.at_levels(packed, levels) end
+
+---The most likely patch of each algorithm.
+---@param logits ym2612ml.Tensor f32 (8, all heads): of algorithms 0 to 7
+---@param options? {level: boolean} whether the loudest carrier gets the level told, or
+---  (default) 0
+---@return ym2612ml.Tensor packed u8 (8, 49)
+function Heads:modes(logits, options) end
+
+---Patches drawn from the distributions, each register by itself.
+---@param logits ym2612ml.Tensor f32 (8, all heads)
+---@param count integer
+---@param options {weights: number[], coldest: number, warmest: number, level: boolean, seed: integer, stream: integer}
+---  weights: of the 8 algorithms; coldest and warmest: temperatures of the draws,
+---  0.05..10, default 1; level: as for modes; seed: default 1; stream: default 0
+---@return ym2612ml.Tensor packed u8 (count, 49)
+function Heads:draw(logits, count, options) end
+
 ---D: how far a sound is from a target, in dB, whatever their levels.
 ---@param target ym2612ml.Tensor f32 (samples)
 ---@param candidate ym2612ml.Tensor f32 (samples)
@@ -349,6 +419,75 @@ function Features:count() end
 ---@return number[]|string? scales of frames of 512, 1024 and 2048, or a message
 ---@return ym2612ml.Kind? kind "input": the target is silent, or a sample not a number
 function ym.distance(target, candidate, options) end
+
+---The search for patches in bounded steps, which ym.estimate is made of.
+---@class ym2612ml.Search
+local Search = {}
+
+---@class ym2612ml.SearchOptions
+---@field seed? integer default 1
+---@field islands? integer populations that evolve by themselves, 1..16, default 4
+---@field patience? integer generations without progress until an island searches locally,
+---  default 10
+---@field level? boolean whether the output stage lets the carriers' common level be heard
+---@field ssg? boolean whether SSG-EG is tried, default true
+---@field lfo? boolean whether the LFO is tried, default false: it is off
+---@field lock? {[1]: integer, [2]: integer}[] position 1..49 and packed value of registers
+---  that keep theirs
+---@field frames? integer[] of each scale of D that candidates are compared in, default
+---  {48, 48, 32}
+---@field early? number seconds of a note by which candidates are sifted; 0 (default): none
+---@field clock? number master clock in Hz
+
+---@class ym2612ml.SearchTarget
+---@field target ym2612ml.Target
+---@field held number seconds to the key-off
+---@field noise? number mean square of white noise in it, default 0
+---@field velocity? integer 1..127
+
+---@param targets ym2612ml.SearchTarget[] one, or several sounds of one instrument
+---@param options? ym2612ml.SearchOptions
+---@return ym2612ml.Search
+function ym.search.new(targets, options) end
+
+---Adds a way in which the sounds may have been played; at most 32.
+---@param chip string output stage
+---@param ... number[]|number MIDI note and held seconds for each target; last, if given, dB
+---  that are added to the costs of patches played so
+---@return integer take its number, from 1
+function Search:take(chip, ...) end
+
+---Judges patches to start from.
+---@param packed ym2612ml.Tensor u8 (patches, 49)
+---@param take? integer default 1
+function Search:add(packed, take) end
+
+---One generation.
+---@param count integer new patches, about
+function Search:evolve(count) end
+
+---All islands go on from the best that any has found.
+function Search:gather() end
+
+---Goes on with another part of D.
+---@param options {frames: integer[]}
+function Search:sharpen(options) end
+
+---A local search around the best patch.
+---@param algorithm? integer of that algorithm, 0..7; -1 (default): of all
+---@return boolean improved
+function Search:polish(algorithm) end
+
+---@return ym2612ml.Tensor packed u8 (patches, 49): the best of each algorithm
+---@return integer[] takes
+---@return number[] costs about D, in dB
+function Search:results() end
+
+---@return number renders notes rendered, parts counted as parts
+function Search:renders() end
+
+---Gives the memory back.
+function Search:close() end
 
 ---@class ym2612ml.Target
 local Target = {}

@@ -120,6 +120,10 @@ local function fits(value, rule)
   if rule.type == "tensor" then
     return M.is_tensor(value)
   end
+  if rule.class then
+    local meta = type(value) == "table" and getmetatable(value)
+    return type(meta) == "table" and meta.__name == rule.class
+  end
   if rule.type == "integer" then
     value = type(value) == "number" and math.tointeger(value) or nil
   end
@@ -143,6 +147,9 @@ local function describe(rule)
   if rule.choices then
     return "one of " .. table.concat(rule.choices, ", ") .. (rule.also and " or a " .. rule.also or "")
   end
+  if rule.class then
+    return rule.class
+  end
   local range = ""
   if rule.least or rule.most then
     range = (" %s..%s"):format(rule.least or "", rule.most or "")
@@ -156,8 +163,8 @@ end
 --- Checks a table of options by its rules, and returns a copy with defaults. A rule is
 --- `{type = "integer" | "number" | "boolean" | "string" | "table" | "tensor" | ..., least =,
 --- most =, below =, default =, needed = true}`, where type may be a list of Lua types, or
---- `{choices = {...}, also = type, default =}`. Numbers must be finite, and less than
---- `below`.
+--- `{choices = {...}, also = type, default =}`, or `{class = name}` for a table of that
+--- class. Numbers must be finite, and less than `below`.
 ---@param options table?
 ---@param rules table<string, table>
 ---@param argument integer  its number

@@ -1,222 +1,147 @@
--- A sound to ranked patches. Stages, each of use alone: prepare (onset, pitch, key-off),
--- propose (the networks of the eight algorithms, then draws from their distributions),
--- render and rank all by D, set the level, report.
+-- A sound to ranked patches. Stages, each of use alone: prepare (onset, pitch, key-off,
+-- noise), propose (a network and a bank of renders), refine (search over registers), rank.
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
+local judges = require "ym2612ml.match.judge"
 local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
-local registers = require "ym2612ml.networks.registers"
+local prepare = require "ym2612ml.prepare"
+local ranking = require "ym2612ml.match.ranking"
 local sounds = require "ym2612ml.sounds"
-
-local audio = core.audio
 
 local M = {}
 
---- Rate in Hz at which sounds are compared: the chip's own.
-M.RATE = 53267
+--- Seconds of the budgets that have a name; "default" holds where nothing is said.
+M.BUDGETS = { fast = 0.05, default = 5, best = 60 }
 
-local RULES = {
-  note = { type = "number", least = 0, most = 116 },
-  held = { type = "number", least = 0.001, most = 600 },
-  release = { type = "number", least = 0, most = 600 },
-  chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
-  renders = { type = "integer", least = 8, default = 640 },
-  budget = { type = "number", least = 0 },
-  seed = { type = "integer", default = 1 },
-  models = { type = "table" },
+--- Sounds that a group can have.
+M.GROUP = 64
+
+local METHODS = {
+  search = require "ym2612ml.match.search",
+  networks = require "ym2612ml.match.networks",
 }
 
-local SHORTEST, LONGEST = 0.02, 10 -- seconds of sound that can be, and are, matched
-local PITCHLESS = 48 -- the note taken for sounds without a pitch
-local LOWEST, HIGHEST = 12, 110 -- notes that are estimated
+local RULES = {
+  note = { type = { "number", "table" } },
+  held = { type = { "number", "table" } },
+  release = prepare.RULES.release,
+  velocity = { type = { "number", "table" } },
+  chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
+  method = { choices = { "search", "networks" }, default = "search" },
+  renders = { type = "integer", least = 8 },
+  budget = { type = "number", least = 0.001 },
+  seed = { type = "integer", default = 1 },
+  lock = { type = "table", default = {} },
+  start = { type = "table" },
+  lfo = { type = "boolean", default = false },
+  models = { class = "ym2612ml.Models" },
+}
 
-local function note_of(f0)
-  return 69 + 12 * math.log(f0 / 440, 2)
-end
-
----@class ym2612ml.Prepared
----@field samples ym2612ml.Tensor  mono, at 53,267 Hz, from the onset on
----@field source_rate number  Hz of the sound it was
----@field note number  MIDI, with its fraction
----@field pitched boolean  false when no pitch was found and note is a guess
----@field held number  seconds to the key-off
----@field release number  seconds after it
----@field onset number  seconds cut off before
-
-local function check_sound(sound, caller)
-  check.type(sound, "table", 1, caller)
-  if type(sound.samples) ~= "userdata" or type(sound.rate) ~= "number" then
-    check.misuse(("bad argument #1 to '%s' (expected {samples = tensor, rate = Hz})"):format(caller))
+-- What is wrong with the registers to be locked, or nil.
+local function lock_problem(lock)
+  local known = {}
+  for _, field in ipairs(patches.fields()) do
+    known[field.operator or 0] = known[field.operator or 0] or {}
+    known[field.operator or 0][field.name] = field
   end
-end
-
--- The sound from its onset on, at most LONGEST seconds of it, at the chip's rate.
-local function cut(sound)
-  local trimmed, onset, kind = audio.trim(sound.samples, sound.rate)
-  if not trimmed then
-    return nil, onset, kind
-  end
-  if #trimmed < SHORTEST * sound.rate then
-    local message = ("is too short: %.1f ms, expected %g at least")
-    return nil, message:format(#trimmed / sound.rate * 1000, SHORTEST * 1000), "input"
-  end
-  trimmed = trimmed:slice(1, math.min(#trimmed, math.ceil(LONGEST * sound.rate)))
-  local samples, message
-  samples, message, kind = audio.resample(trimmed, sound.rate, M.RATE)
-  if not samples then
-    return nil, message, kind
-  end
-  return samples, onset
-end
-
--- Prepares with options already checked.
-local function prepare(sound, options)
-  local samples, onset, kind = cut(sound)
-  if not samples then
-    return nil, onset, kind
-  end
-  local note, pitched = options.note, true
-  if not note then
-    local f0 = core.pitch(samples, { rate = M.RATE })
-    pitched = f0 ~= nil
-    note = pitched and math.max(LOWEST, math.min(HIGHEST, note_of(f0))) or PITCHLESS
-  end
-  local seconds = #samples / M.RATE
-  local held = math.min(options.held or core.held(samples, M.RATE), seconds)
-  if options.release and held + options.release < seconds then
-    seconds = held + options.release
-    samples = samples:slice(1, math.max(1, math.floor(seconds * M.RATE + 0.5)))
-  end
-  return {
-    samples = samples, source_rate = sound.rate, note = note, pitched = pitched, onset = onset,
-    held = math.max(0.001, held), release = math.max(0, seconds - held),
-  }
-end
-
---- Makes a sound ready to be matched: the onset first, at most 10 seconds, the chip's
---- rate; pitch and key-off are estimated where they are not given.
----@param sound {samples: ym2612ml.Tensor, rate: number}  as ym.audio.read returns
----@param options? {note: number, held: number, release: number}  MIDI note; seconds; what
----  comes later than held + release is left out
----@return ym2612ml.Prepared? prepared
----@return string? message
----@return string? kind  "input": silent, shorter than 20 ms, or not a number
-function M.prepare(sound, options)
-  check_sound(sound, "prepare")
-  return prepare(sound, check.options(options, {
-    note = RULES.note, held = RULES.held, release = RULES.release,
-  }, 2, "prepare"))
-end
-
--- Candidates of one sound, judged as they are added.
-local Pool = {}
-Pool.__index = Pool
-
-local function new_pool(prepared, chip)
-  local target, message, kind = core.target.new(prepared.samples, {
-    rate = M.RATE, source_rate = prepared.source_rate < M.RATE and prepared.source_rate or nil,
-  })
-  if not target then
-    return nil, message, kind
-  end
-  return setmetatable({
-    target = target,
-    note = { note = prepared.note, held = prepared.held, release = prepared.release, chip = chip },
-    best = {}, -- by algorithm
-    renders = 0,
-  }, Pool)
-end
-
--- Renders and judges a list of patches; keeps the best of each algorithm. Of equals
--- the earlier stays, so that the order of judging is the order of preference.
-function Pool:judge(list)
-  if #list == 0 then
-    return
-  end
-  local distances = core.batch.distances(patches.pack(list), self.target, self.note)
-  for i, patch in ipairs(list) do
-    local best = self.best[patch.algorithm]
-    if not best or distances[i] < best.distance then
-      self.best[patch.algorithm] = { patch = patch, distance = distances[i] }
-    end
-  end
-  self.renders = self.renders + #list
-end
-
--- The best patch of each algorithm, best first; of equals the lower algorithm.
-function Pool:ranked()
-  local list = {}
-  for algorithm = 0, 7 do
-    list[#list + 1] = self.best[algorithm]
-  end
-  table.sort(list, function(a, b)
-    if a.distance ~= b.distance then
-      return a.distance < b.distance
-    end
-    return a.patch.algorithm < b.patch.algorithm
-  end)
-  return list
-end
-
-local ROUND = 64 -- patches drawn and judged in one step
-local LEVELS = { 4, 8, 12, 16, 24, 32 } -- of the loudest carrier, besides 0
-
--- The best patches at other levels, at most so many, best first. The level is part of
--- the timbre on the chip's own output stages, so it is tried, not computed.
-local function at_levels(pool, count)
-  local list = {}
-  for _, best in ipairs(pool:ranked()) do
-    for _, level in ipairs(LEVELS) do
-      if #list < count then
-        list[#list + 1] = registers.at_level(best.patch, level)
+  local function problem_of(values, operator)
+    local of = operator > 0 and (" of operator %d"):format(operator) or ""
+    for name, value in pairs(values) do
+      local field = known[operator][name]
+      if operator == 0 and math.type(name) == "integer" and name >= 1 and name <= 4 and type(value) == "table" then
+        local problem = problem_of(value, name)
+        if problem then
+          return problem
+        end
+      elseif not field then
+        return ("option 'lock': there is no field '%s'%s"):format(tostring(name), of)
+      elseif math.type(value) ~= "integer" or value < field.minimum or value > field.maximum then
+        return ("option 'lock': field '%s'%s is %s, expected %d..%d"):format(name, of, tostring(value), field.minimum,
+          field.maximum)
       end
     end
   end
-  return list
+  return problem_of(lock, 0)
 end
 
--- Patches drawn from the networks' distributions; algorithms by their probability, each
--- with a share of an even choice.
-local function draw_round(answer, rng, count)
-  local weights, list = {}, {}
-  for i, probability in ipairs(answer.probabilities) do
-    weights[i] = 0.6 * probability + 0.4 / 8
+-- What of the options is for the search alone, and cannot be kept by the networks, or nil.
+local function method_problem(options)
+  if options.method == "networks" and (next(options.lock) or options.start or options.lfo) then
+    return "options 'lock', 'start' and 'lfo' are those of the method 'search'"
   end
-  for i = 1, count do
-    local algorithm = rng:choose(weights) - 1
-    local temperature = 0.4 + 0.6 * rng:uniform()
-    list[i] = registers.patch(answer.logits[algorithm], algorithm, rng, temperature)
-  end
-  return list
 end
 
--- What is handed out: all there is to know of the best patches.
-local function matches_of(pool, prepared, answer, chip)
-  local matches = {}
-  for rank, best in ipairs(pool:ranked()) do
-    local algorithm = best.patch.algorithm
-    matches[rank] = {
-      patch = patches.canonical(best.patch), distance = best.distance, algorithm = algorithm,
-      probability = answer.probabilities[algorithm + 1],
-      note = prepared.note, pitched = prepared.pitched, held = prepared.held,
-      release = prepared.release, chip = chip,
-    }
-  end
-  return matches
+-- How the sounds were played, as far as the options say.
+local function playing(options)
+  return { note = options.note, held = options.held, release = options.release, velocity = options.velocity }
 end
 
----@class ym2612ml.Match
----@field patch ym2612ml.Patch
----@field distance number  D in dB between the sound and the patch's note on `chip`
----@field algorithm integer  0..7
----@field probability number  of the algorithm, by the network
----@field note number  MIDI, with its fraction
----@field pitched boolean  false when no pitch was found and note is a guess
----@field held number  seconds
----@field release number  seconds
----@field chip string  the output stage judged with
+-- Options checked, with the budget that holds where none is given. count: of the sounds of
+-- a group, nil for one sound.
+local function check_options(options, caller, count)
+  options = check.options(options, RULES, 2, caller)
+  for i = 1, count or 1 do
+    prepare.options_of(playing(options), i, count, caller)
+  end
+  local problem = lock_problem(options.lock) or method_problem(options)
+  if not problem and options.start then
+    problem = patches.problem(options.start)
+    problem = problem and "option 'start': " .. problem
+  end
+  check.no_problem(problem, 2, caller)
+  if not options.renders and options.method == "search" then
+    options.budget = options.budget or M.BUDGETS.default
+  end
+  return options
+end
+
+-- Raises unless a value is a sound or a list of them, a group; returns how many it has,
+-- nil of one sound.
+local function check_sounds(sound, caller)
+  check.type(sound, "table", 1, caller)
+  if sound[1] == nil then
+    prepare.check_sound(sound, caller)
+    return nil
+  end
+  check.no_problem(#sound > M.GROUP and ("%d sounds, expected %d at most"):format(#sound, M.GROUP) or nil, 1, caller)
+  for _, one in ipairs(sound) do
+    prepare.check_sound(one, caller)
+  end
+  return #sound
+end
+
+-- The sounds made ready, a group or one.
+local function prepare_all(sound, options)
+  local settings = playing(options)
+  if sound[1] then
+    return prepare.group(sound, settings)
+  end
+  local one, message, kind = prepare.one(sound, settings)
+  if not one then
+    return nil, message, kind
+  end
+  return { one }
+end
 
 -- Steps of a match whose arguments are checked.
+local Steps = {}
+Steps.__index = Steps
+
+local ELSEWHERE = 0.7 -- of the distance at the given note, from which another is better
+-- The seconds that a ranking that takes its time, and a quick one, need for each second of
+-- the sounds; from how many renders on, and for what share of the budget, it is worth it.
+local RANKING = { [true] = 0.12, [false] = 0.004 }
+local THOROUGH = { renders = 1500, share = 0.3 }
+local UNDONE = 0.5 -- of the last step's time: with less than that left there is no other
+
+-- Whether a match of so many seconds of sounds is ranked thoroughly, as far as can be told
+-- before.
+local function is_thorough(options, seconds)
+  return (options.renders or math.huge) >= THOROUGH.renders
+    and RANKING[true] * seconds <= THOROUGH.share * (options.budget or math.huge)
+end
+
 local function start(sound, options)
   local set, message, kind = options.models
   if not set then
@@ -225,63 +150,165 @@ local function start(sound, options)
   if not set then
     return nil, message, kind
   end
-  local prepared, answer, pool
-  prepared, message, kind = prepare(sound, options)
+  -- to read models, which is done once, is no part of the budget
+  local self = setmetatable({ options = options, started = core.clock(), ended = false }, Steps)
+  local prepared
+  prepared, message, kind = prepare_all(sound, options)
   if not prepared then
     return nil, message, kind
   end
-  answer, message, kind = set:listen(prepared.samples, prepared.note, prepared.held)
-  if not answer then
+  self.judge, message, kind = judges.new(prepared, options.chip)
+  if not self.judge then
     return nil, message, kind
   end
-  pool, message, kind = new_pool(prepared, options.chip)
-  if not pool then
+  self.match, message, kind = METHODS[options.method].new(self.judge, set, options)
+  if not self.match then
     return nil, message, kind
   end
-  local rng, started, ended = core.rng.new { seed = options.seed }, core.clock(), false
-  -- One step: the networks' own answers, then rounds of draws, last the levels.
-  return function()
-    if ended then
-      return nil
-    end
-    local left = options.renders - pool.renders
-    local drawn = left - 8 * #LEVELS
-    if pool.renders == 0 then
-      local list = {}
-      for algorithm = 0, 7 do
-        list[#list + 1] = registers.patch(answer.logits[algorithm], algorithm)
-      end
-      pool:judge(list)
-    elseif drawn > 0 and not (options.budget and core.clock() - started >= options.budget) then
-      pool:judge(draw_round(answer, rng, math.min(ROUND, drawn)))
-    else
-      pool:judge(at_levels(pool, left))
-      ended = true
-    end
-    return {
-      done = pool.renders, total = ended and pool.renders or options.renders,
-      matches = matches_of(pool, prepared, answer, options.chip),
-    }
+  local seconds = 0
+  for _, one in ipairs(prepared) do
+    seconds = seconds + one.held + one.release
   end
+  self.thorough = is_thorough(options, seconds)
+  if options.budget then
+    self.searching = math.max(1e-6, options.budget - RANKING[self.thorough] * seconds)
+  end
+  return self
 end
 
---- Matches a sound, a step a call: each step returns what is best so far. Stop by not
---- calling.
+function Steps:seconds()
+  return core.clock() - self.started
+end
+
+-- 0..1 of the time there is for the search.
+function Steps:time_share()
+  return self.searching and self:seconds() / self.searching or 0
+end
+
+-- What was found, but for other pitches than the one given where they are not much closer:
+-- those who give a note play it.
+local function found(self)
+  local list, takes = self.match:found(), self.judge.takes
+  if not self.options.note or #takes == 1 then
+    return list
+  end
+  local given, kept = math.huge, {}
+  for _, entry in ipairs(list) do
+    if takes[entry.take].note == takes[1].note then
+      given = math.min(given, entry.distance)
+    end
+  end
+  for _, entry in ipairs(list) do
+    if takes[entry.take].note == takes[1].note or entry.distance < ELSEWHERE * given then
+      kept[#kept + 1] = entry
+    end
+  end
+  return kept
+end
+
+local function as_is(patch)
+  return patch
+end
+
+function Steps:matches(thorough)
+  local lock = self.options.lock
+  local matches = ranking.rank(self.judge, found(self), {
+    probabilities = self.match.probabilities, thorough = thorough,
+    locked = function(o, name)
+      return (o and (lock[o] or {}) or lock)[name] ~= nil
+    end,
+    -- the canonical form could change what is locked
+    settle = next(lock) and as_is or patches.canonical,
+  })
+  matches.renders, matches.seconds = math.floor(self.match.renders), self:seconds()
+  return matches
+end
+
+-- A step as callers see it: its matches are ranked when they are asked for. After the end
+-- these are the last ones for all steps.
+local function view(self, more)
+  local share = more and math.min(1, math.max(self:time_share(), self.match:share())) or 1
+  local step = { done = math.floor(self.match.renders), share = share }
+  step.eta = share > 0 and self:seconds() * (1 - share) / share or nil
+  if not more then
+    self.final = self:matches(self.thorough)
+    step.matches = self.final
+    self.match:close()
+    return step
+  end
+  return setmetatable(step, {
+    __index = function(_, key)
+      if key == "matches" then
+        step.matches = self.final or self:matches(false)
+        return rawget(step, "matches")
+      end
+    end,
+  })
+end
+
+function Steps:next()
+  if self.ended then
+    return nil
+  end
+  local before = self:seconds()
+  local more = self.match:step(self:time_share())
+  local after = self:seconds()
+  if self.searching and self.searching - after < UNDONE * (after - before) then
+    more = false
+  end
+  self.ended = not more
+  return view(self, more)
+end
+
+---@class ym2612ml.Match
+---@field patch ym2612ml.Patch
+---@field distance number  D in dB between the sound and the patch's note on `chip`; of a
+---  group, the mean
+---@field algorithm integer  0..7
+---@field probability number  of the algorithm, by the network
+---@field note number  MIDI, with its fraction
+---@field pitched boolean  false when no pitch was found and note is a guess
+---@field held number  seconds
+---@field release number  seconds
+---@field onset number  seconds of the sound before the note
+---@field velocity integer?  1..127, as given
+---@field chip string  the output stage judged with
+---@field sensitivity table?  of the best match of a search that took its time: a table
+---  like a patch, with the dB that one step of each register changes at most
+
+--- Matches a sound, a step a call: each step tells how far it is and what is best so far.
+--- A step takes some tens of milliseconds, the last one, which ranks with care, longer.
+--- Stop by not calling.
 ---@param sound {samples: ym2612ml.Tensor, rate: number}  as ym.audio.read returns; its
----  first 10 seconds are matched
+---  first 10 seconds are matched. A list of them, 64 at most, is a group: one
+---  instrument at several pitches or velocities, to be matched by one patch
 ---@param options? table  note: MIDI, default: estimated; held: seconds to the key-off,
----  default: estimated; release: seconds matched after it, default: all; chip: the output
----  stage the patch will be played on, "ym2612" (default), "ym3438" or "clean"; renders:
----  how many patches are tried, default 640, at least 8, the networks' own answers;
----  budget: seconds, ends the draws earlier; seed: of the draws, default 1; models
----  (ym2612ml.Models): default those that come with the module
----@return (fun(): {done: integer, total: integer, matches: ym2612ml.Match[]}?)? steps
+---  default: estimated; velocity: 1..127 the note was played with (of a group, these are
+---  lists); release: seconds matched after it, default: all; chip: the output stage the
+---  patch will be played on, "ym2612" (default), "ym3438" or "clean"; budget: seconds,
+---  default 5 (0.05 is fast, 60 finds the best); renders: 8 or more patches after which
+---  the step that has tried them is the last: given alone, there is no limit of time, and
+---  the same seed gives the same result; method: "search" (default) or "networks", which
+---  draws from the networks of the algorithms (640 renders where nothing is said, 100,000
+---  at most), without lock, start and lfo; seed: default 1; lock: registers that keep a
+---  value, a table like a patch with only those; start: a patch to begin from; lfo:
+---  whether vibrato and tremolo may be used, which a Y12 cannot hold, default false;
+---  models (ym2612ml.Models): default those that come with the module
+---@return (fun(): {done: number, share: number, eta: number?, matches: ym2612ml.Match[]}?)? steps
+---  done: renders; share: 0..1 of the budget; eta: seconds left; matches: so far, ranked
+---  when first read, which takes some milliseconds
 ---@return string? message
 ---@return string? kind  "input" (silent, too short, not a number), "io" or "format"
 ---  (models)
 function M.steps(sound, options)
-  check_sound(sound, "estimate_steps")
-  return start(sound, check.options(options, RULES, 2, "estimate_steps"))
+  local count = check_sounds(sound, "estimate_steps")
+  local steps, message, kind = start(sound, check_options(options, "estimate_steps", count))
+  if not steps then
+    return nil, message, kind
+  end
+  return function()
+    return steps:next()
+  end
 end
 
 local function finish(sound, options)
@@ -290,21 +317,22 @@ local function finish(sound, options)
     return nil, message, kind
   end
   local last
-  for step in steps do
-    last = step
-  end
+  repeat
+    last = steps:next()
+  until steps.ended
   return last.matches
 end
 
---- Matches a sound: the best patch of each algorithm, best first.
----@param sound {samples: ym2612ml.Tensor, rate: number}
+--- Matches a sound: the best patch of each algorithm, best first; in the field `ranking`
+--- the eight best of all, in `renders` and `seconds` what it took.
+---@param sound {samples: ym2612ml.Tensor, rate: number}  or a list of them: a group
 ---@param options? table  as for steps
 ---@return ym2612ml.Match[]? matches
 ---@return string? message
 ---@return string? kind
 function M.estimate(sound, options)
-  check_sound(sound, "estimate")
-  return finish(sound, check.options(options, RULES, 2, "estimate"))
+  local count = check_sounds(sound, "estimate")
+  return finish(sound, check_options(options, "estimate", count))
 end
 
 --- Matches sound files one after another. A file that fails is reported, and the others
@@ -315,7 +343,7 @@ end
 ---  message, kind
 function M.estimate_each(paths, options)
   local list, failures = sounds.expand(paths, "estimate_each")
-  options = check.options(options, RULES, 2, "estimate_each")
+  options = check_options(options, "estimate_each")
   local i = 0
   return function()
     i = i + 1
@@ -325,7 +353,7 @@ function M.estimate_each(paths, options)
     elseif failures[path] then
       return path, nil, failures[path].message, failures[path].kind
     end
-    local sound, message, kind = audio.read(path)
+    local sound, message, kind = core.audio.read(path)
     if not sound then
       return path, nil, message, kind
     end

@@ -1,82 +1,272 @@
--- How good the matcher is: targets rendered from known patches, matched, and judged by
--- D.
+-- The benchmark card: sets of sounds made from a seed, matched with budgets, by the
+-- matcher and by simpler methods, and judged by D and by published measures.
+local baselines = require "ym2612ml.evaluate.baselines"
+local cards = require "ym2612ml.evaluate.card"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
-local dataset = require "ym2612ml.dataset"
-local estimate = require "ym2612ml.estimate"
+local files = require "ym2612ml.files"
+local judge = require "ym2612ml.evaluate.judge"
+local methods = require "ym2612ml.evaluate.methods"
+local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
+local priors = require "ym2612ml.prior"
+local results = require "ym2612ml.evaluate.results"
+local sets = require "ym2612ml.evaluate.sets"
+local soundfont = require "ym2612ml.evaluate.soundfont"
+local sounds = require "ym2612ml.evaluate.sounds"
+local steps = require "ym2612ml.steps"
+local store = require "ym2612ml.store"
 
-local M = {}
-
-local HELD, RELEASE = 1.0, 0.5
-
-local RULES = {
-  count = { type = "integer", least = 1, default = 100 },
-  chip = { choices = { "ym2612", "ym3438", "clean" }, default = "clean" },
-  renders = { type = "integer", least = 8 },
-  seed = { type = "integer", default = 1 },
-  rivals = { type = "table", default = {} },
-  models = { type = "table" },
+local M = {
+  sets = sets.names,
+  disturbances = sounds.disturbances,
+  budget = methods.budget,
 }
 
--- Best D of eight of the rivals, as they are, playing the target's note.
-local function best_rival(target, rivals, play, rng)
-  local list = {}
-  for i = 1, 8 do
-    list[i] = dataset.plain(rivals[rng:integer(1, #rivals)])
-  end
-  local distances = core.batch.distances(patches.pack(list), target, play)
-  return math.min(table.unpack(distances:totable()))
-end
+--- What the matcher can be compared with: its networks alone, and the baselines.
+---@type string[]
+M.baselines = { "networks", table.unpack(baselines.names) }
 
-local function mean_and_median(values)
-  local sorted, sum = { table.unpack(values) }, 0
-  table.sort(sorted)
-  for _, value in ipairs(sorted) do
-    sum = sum + value
-  end
-  return sum / #sorted, (sorted[(#sorted + 1) // 2] + sorted[#sorted // 2 + 1]) / 2
-end
+local must = steps.must
 
---- Renders patches without LFO, AM and SSG-EG at random notes 36 to 79, 1.0 s held and
---- 0.5 s released, and matches them, note and held time given. A step a call.
----@param list ym2612ml.Patch[]  targets; count of them are drawn
----@param options? table  count: targets, default 100; chip: default "clean"; renders: as
----  in estimate; seed: default 1; rivals: patches of which the best of eight drawn ones is
----  the baseline; models (ym2612ml.Models): as in estimate
----@return fun(): table?  steps {done, total, distances, mean, median, wins}: D of the best
----  match of each target so far, and how often it was below the baseline's
-function M.steps(list, options)
-  check.type(list, "table", 1, "steps")
-  options = check.options(options, RULES, 2, "steps")
-  local rng = core.rng.new { seed = options.seed }
-  local distances, wins = {}, 0
-  return function()
-    local note = rng:integer(36, 79)
-    local patch = dataset.plain(list[rng:integer(1, #list)])
-    if #distances == options.count then
-      return nil
+local RULES = {
+  sets = { type = "table", default = { "prior" } },
+  count = { type = "integer", least = 1, most = 100000, default = 100 },
+  budgets = { type = "table", default = { "default" } },
+  chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
+  patches = { type = { "string", "table" } },
+  prior = { type = "string" },
+  soundfont = { type = "string" },
+  baselines = { type = "table", default = {} },
+  pitch_unknown = { type = "boolean", default = false },
+  disturb = { type = "table", default = {} },
+  seed = { type = "integer", default = 1 },
+  work = { type = "string" },
+  models = { class = "ym2612ml.Models" },
+}
+
+-- What is wrong with a list of names of which each must be known, or nil.
+local function list_problem(option, list, known, least)
+  local met = {}
+  for _, name in ipairs(known) do
+    met[name] = false
+  end
+  if #list < least then
+    return ("option '%s' is empty, expected some of %s"):format(option, table.concat(known, ", "))
+  end
+  for _, name in ipairs(list) do
+    if met[name] ~= false then
+      return ("option '%s': '%s', expected %s, each once"):format(option, tostring(name), table.concat(known, ", "))
     end
-    local play = { note = note, held = HELD, release = RELEASE, chip = options.chip }
-    local samples, rate = core.render(patch, play)
-    local matches = estimate.estimate({ samples = samples, rate = rate }, {
-      note = note, held = HELD, chip = options.chip, renders = options.renders,
-      seed = options.seed, models = options.models,
-    })
-    if matches then -- a target that cannot be heard is passed over
-      local target = core.target.new(samples, { rate = rate })
-      local distance = target:distance((core.render(matches[1].patch, play)))
-      distances[#distances + 1] = distance
-      if #options.rivals > 0 and distance < best_rival(target, options.rivals, play, rng) then
-        wins = wins + 1
+    met[name] = true
+  end
+end
+
+local function check_budgets(list)
+  local budgets, met = {}, {}
+  for i, text in ipairs(list) do
+    local budget, message
+    if type(text) == "string" then
+      budget, message = methods.budget(text)
+    end
+    if not budget or met[text] then
+      return nil, ("option 'budgets': %s"):format(message or tostring(text) .. " is no budget, or named twice")
+    end
+    budgets[i], met[text] = budget, true
+  end
+  if #budgets == 0 then
+    return nil, "option 'budgets' is empty"
+  end
+  return budgets
+end
+
+local function check_settings(options)
+  local settings = check.options(options, RULES, 1, "steps")
+  local budgets, problem = check_budgets(settings.budgets)
+  problem = problem or list_problem("sets", settings.sets, sets.names, 1)
+    or list_problem("baselines", settings.baselines, M.baselines, 0)
+    or list_problem("disturb", settings.disturb, sounds.disturbances, 0)
+  check.no_problem(problem, 1, "steps")
+  if type(settings.patches) == "table" then
+    patches.check_all(settings.patches, 1, "steps")
+  end
+  return settings, budgets
+end
+
+-- What tells a folder of models from others: the SHA-256 of all its files.
+local function digest_of(folder)
+  local digests = {}
+  for _, path in ipairs((files.expand({ folder }, { safetensors = true, json = true }, "models"))) do
+    digests[#digests + 1] = must(store.sha256_file(path))
+  end
+  return store.sha256(table.concat(digests))
+end
+
+-- What targets and methods are made of, and what results depend on.
+local function read_sources(settings)
+  local set = settings.models or must(models.shipped())
+  local sources = {
+    seed = settings.seed, count = settings.count, chip = settings.chip, models = set,
+    soundfont = settings.soundfont or soundfont.find(), patches = settings.patches,
+    prior = must(priors.read(settings.prior or set.folder .. "/" .. models.files.prior)),
+  }
+  if type(sources.patches) == "string" then
+    sources.patches = sets.held_out(sources.patches)
+  end
+  local identity = {
+    seed = settings.seed, chip = settings.chip, models = digest_of(set.folder),
+    sources = store.sha256(priors.encode(sources.prior)
+      .. (sources.patches and patches.pack(sources.patches):bytes() or "")),
+    soundfont = sources.soundfont or "none",
+  }
+  return sources, identity
+end
+
+-- Seconds that answers take, by what was measured of each method.
+local Forecast = {}
+Forecast.__index = Forecast
+
+local OVERHEAD = 0.3 -- seconds to judge an answer, until it is known
+
+-- list: of methods, each of which has `count` answers to give.
+local function new_forecast(list, count)
+  local self = setmetatable({ list = list, runs = {}, seconds = {}, left = {} }, Forecast)
+  for _, method in ipairs(list) do
+    self.runs[method], self.seconds[method], self.left[method] = 0, 0, count
+  end
+  return self
+end
+
+-- An answer was given: in so many seconds, or nil where it was there already.
+function Forecast:add(method, seconds)
+  self.left[method] = self.left[method] - 1
+  if seconds then
+    self.runs[method], self.seconds[method] = self.runs[method] + 1, self.seconds[method] + seconds
+  end
+end
+
+function Forecast:each(method)
+  if self.runs[method] > 0 then
+    return self.seconds[method] / self.runs[method]
+  end
+  return (method.budget.seconds or 1) + OVERHEAD
+end
+
+-- Seconds to the end, when a method has done this share of its next answer.
+function Forecast:eta(method, share)
+  local sum = -share * self:each(method)
+  for _, other in ipairs(self.list) do
+    sum = sum + self:each(other) * self.left[other]
+  end
+  return math.max(0, sum)
+end
+
+-- The result of a method on a target.
+local function result_of(method, target, sources, report)
+  if target.chaotic == nil then
+    target.chaotic = judge.is_chaotic(target)
+  end
+  local result = {
+    set = target.set, number = target.number, name = target.name, note = target.note, method = method.name,
+    chaotic = target.chaotic,
+  }
+  local answer, message = methods.run(method, target, sources, report)
+  if not answer then
+    result.failed = message
+    return result
+  end
+  for name, value in pairs(judge.measure(target, answer)) do
+    result[name] = value
+  end
+  result.seconds, result.renders = answer.seconds, answer.renders
+  return result
+end
+
+-- The sets that there are, opened; skipped: why not the others.
+local function open_sets(settings, sources)
+  local open, skipped = {}, {}
+  for _, name in ipairs(settings.sets) do
+    local next_target, reason = sets.open(name, sources)
+    if next_target then
+      open[#open + 1] = { name = name, next = next_target }
+    else
+      skipped[#skipped + 1] = reason
+    end
+  end
+  return open, skipped
+end
+
+local function names_of(list)
+  local names = {}
+  for i, entry in ipairs(list) do
+    names[i] = entry.name
+  end
+  return names
+end
+
+local function run(settings, budgets, report)
+  local sources, identity = read_sources(settings)
+  local list, kept = methods.list(budgets, settings), must(results.open(settings.work, identity))
+  local open, skipped = open_sets(settings, sources)
+  local all, done, per_set = {}, 0, settings.count * #list
+  local total, forecast = #open * per_set, new_forecast(list, #open * settings.count)
+  local function answer(method, target)
+    local result, started = kept:get(target.set, target.number, method.name), nil
+    local function progress(share, given)
+      report {
+        done = done + share, total = total, set = target.set, method = method.name, result = given,
+        eta = forecast:eta(method, given and 0 or share),
+      }
+    end
+    if not result then
+      started = core.clock()
+      result = result_of(method, target, sources, function(share) progress(math.min(share, 1)) end)
+      must(kept:add(result))
+    end
+    forecast:add(method, started and core.clock() - started)
+    all[#all + 1] = result
+    progress(1, result)
+    done = done + 1
+  end
+  for i, set in ipairs(open) do
+    local target = set.next()
+    while target and target.number <= settings.count do
+      for _, method in ipairs(list) do
+        answer(method, target)
       end
+      target = set.next()
     end
-    local mean, median = mean_and_median(#distances > 0 and distances or { 0 })
-    return {
-      done = #distances, total = options.count, distances = distances, mean = mean, median = median,
-      wins = wins,
-    }
+    done = i * per_set -- also of a set with fewer targets
   end
+  report {
+    done = total, total = total, eta = 0,
+    summary = cards.make(all, list, {
+      seed = settings.seed, count = settings.count, chip = settings.chip, sets = settings.sets,
+      budgets = settings.budgets, methods = names_of(list), skipped = skipped,
+    }),
+  }
+end
+
+--- Evaluates the matcher, a step a call: stop by not calling. With a work folder, called
+--- again with the same seed, chip and sources it goes on where it stopped, and may ask for
+--- more targets, sets and methods.
+---@param options? table  sets: names of `sets`, default {"prior"}; count: targets of each,
+---  default 100; budgets: as `budget` reads them, default {"default"}; chip: output stage
+---  of targets and answers, default "ym2612" (that of the set "chip"); patches: real ones
+---  that the models have not learned from: a list, or a table or folder of which rows with
+---  another `split` than "train" are taken; prior: file to draw from, default that of the
+---  models; soundfont: path, default the installed one; baselines: names of `baselines`,
+---  default none; pitch_unknown: true: also without the note given; disturb: names of
+---  `disturbances`: also on sounds changed like that; seed: default 1; work: folder;
+---  models (ym2612ml.Models): default those that come with the module
+---@return fun(): table|false|nil, string?, string? next  steps {done, total: answers, eta:
+---  seconds, set, method, result?: when it is there, summary?: the card (see card.lua),
+---  with the last}; nil at the end; or false, message, kind
+function M.steps(options)
+  local settings, budgets = check_settings(options)
+  return steps.new(function(report)
+    run(settings, budgets, report)
+  end)
 end
 
 return M

@@ -1,7 +1,9 @@
--- The models of the main job, read from their folder and run.
+-- The models of the matcher, read from their folder and run.
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local lfs = require "ym2612ml.filesystem"
+local matcher = require "ym2612ml.networks.matcher"
+local neighbours = require "ym2612ml.neighbours"
 local nn = require "ym2612ml.nn"
 local pca = require "ym2612ml.pca"
 local registers = require "ym2612ml.networks.registers"
@@ -12,6 +14,8 @@ local M = {}
 M.files = {
   pca = "pca.safetensors",
   prior = "prior.json",
+  matcher = "matcher.safetensors",
+  neighbours = "neighbours.safetensors",
   algorithm = "algorithm.safetensors",
   registers = "registers_%d.safetensors", -- 0 to 7
 }
@@ -34,13 +38,16 @@ Models.__index = Models
 Models.__name = "ym2612ml.Models"
 
 -- A network whose inputs and outputs are those this version works with.
-local function load_network(path, logits)
+local function load_network(path, outputs)
   local net, message, kind = nn.load(path)
   if not net then
     return nil, message, kind
   end
-  local input, output = net.inputs.x, net.outputs.logits
-  if not (input and output and input[1] == registers.inputs and output[1] == logits) then
+  local fits = net.inputs.x and net.inputs.x[1] == registers.inputs
+  for name, count in pairs(outputs) do
+    fits = fits and net.outputs[name] and net.outputs[name][1] == count
+  end
+  if not fits then
     return nil, ("%s: is a network for another version of ym2612ml"):format(path), "format"
   end
   return net
@@ -55,19 +62,29 @@ function M.load(folder)
   folder = folder or M.folder()
   check.type(folder, "string", 1, "load")
   local self = setmetatable({ folder = folder, registers = {} }, Models)
-  local message, kind
-  self.pca, message, kind = pca.load(folder .. "/" .. M.files.pca)
-  if not self.pca then
-    return nil, message, kind
+  -- Reads a file into this object's field; false, message, kind when it cannot.
+  local function read(load, name, into, key, ...)
+    local message, kind
+    into[key], message, kind = load(folder .. "/" .. name, ...)
+    return into[key] ~= nil, message, kind
   end
-  self.algorithm, message, kind = load_network(folder .. "/" .. M.files.algorithm, 8)
-  if not self.algorithm then
-    return nil, message, kind
-  end
+  local read_all = {
+    { pca.load, M.files.pca, self, "pca" },
+    {
+      load_network, M.files.matcher, self, "matcher",
+      { algorithm = 8, weights = matcher.components, logits = matcher.components * registers.logits },
+    },
+    { neighbours.load, M.files.neighbours, self, "neighbours" },
+    { load_network, M.files.algorithm, self, "algorithm", { logits = 8 } },
+  }
   for algorithm = 0, 7 do
-    local path = folder .. "/" .. M.files.registers:format(algorithm)
-    self.registers[algorithm], message, kind = load_network(path, registers.logits)
-    if not self.registers[algorithm] then
+    read_all[#read_all + 1] = {
+      load_network, M.files.registers:format(algorithm), self.registers, algorithm, { logits = registers.logits },
+    }
+  end
+  for _, arguments in ipairs(read_all) do
+    local done, message, kind = read(table.unpack(arguments))
+    if not done then
       return nil, message, kind
     end
   end
@@ -92,16 +109,15 @@ function M.shipped()
   return shipped
 end
 
---- What the networks say of a note.
+--- A note as the networks hear it.
 ---@param samples ym2612ml.Tensor  (samples) at 53,267 Hz, the onset at the first
 ---@param note number  MIDI
 ---@param held number  seconds
----@return {probabilities: number[], logits: table<integer, number[]>}? answer
----  probabilities of algorithms 0..7 (at 1..8), and for each algorithm the logits of its
----  registers (see networks/registers.lua)
+---@return {values: ym2612ml.Tensor, x: ym2612ml.Tensor}? heard  values: (features); x:
+---  (1, inputs) of the networks
 ---@return string? message
 ---@return string? kind  "input": the sound is silent
-function Models:listen(samples, note, held)
+function Models:hear(samples, note, held)
   local f0 = 440 * 2 ^ ((note - 69) / 12)
   local values, message, kind = self.features:extract(samples, { f0 = f0, held = held })
   if not values then
@@ -113,12 +129,48 @@ function Models:listen(samples, note, held)
   local a, b = registers.note_inputs(note, held)
   x:set(1, registers.components + 1, a)
   x:set(1, registers.components + 2, b)
-  local logits = self.algorithm:run({ x = x }).logits[1]:totable()
-  local answer = { probabilities = registers.softmax(logits, 1, 8), logits = {} }
-  for algorithm = 0, 7 do
-    answer.logits[algorithm] = self.registers[algorithm]:run({ x = x }).logits[1]:totable()
+  return { values = values, x = x }
+end
+
+-- The answer of the matcher's network: all algorithms are told at once.
+local function ask_matcher(self, x)
+  local rows, told = core.tensor.new { 8, registers.inputs }, core.tensor.new { 8, 1 }
+  for row = 1, 8 do
+    rows[row]:copy(x[1])
+    told:set(row, 1, row - 1)
   end
-  return answer
+  local answer, shares = self.matcher:run { x = rows, told = told }, {}
+  for row = 1, 8 do
+    local own = registers.softmax(answer.weights[row]:totable())
+    table.move(own, 1, #own, #shares + 1, shares)
+  end
+  return answer.algorithm[1]:totable(), answer.logits:reshape { #shares, registers.logits }, shares
+end
+
+-- The answer of the networks of the single algorithms.
+local function ask_networks(self, x)
+  local logits = core.tensor.new { 8, registers.logits }
+  for algorithm = 0, 7 do
+    logits[algorithm + 1]:copy(self.registers[algorithm]:run({ x = x }).logits[1])
+  end
+  return self.algorithm:run({ x = x }).logits[1]:totable(), logits, { 1, 1, 1, 1, 1, 1, 1, 1 }
+end
+
+---@class ym2612ml.Answer
+---@field probabilities number[]  of algorithms 0..7 (at 1..8)
+---@field logits ym2612ml.Tensor  (rows, logits): those of the registers (see
+---  networks/registers.lua), as many rows for each algorithm, those of algorithm 0 first
+---@field shares number[]  how probable each row is among those of its algorithm
+
+--- What the networks say of a note.
+---@param heard {x: ym2612ml.Tensor}  from hear
+---@param method? "matcher"|"networks"  the one network of the matcher (default), or one
+---  for each algorithm
+---@return ym2612ml.Answer
+function Models:answer(heard, method)
+  local ask = method == "networks" and ask_networks or ask_matcher
+  local algorithm, logits, shares = ask(self, heard.x)
+  return { probabilities = registers.softmax(algorithm), logits = logits, shares = shares }
 end
 
 function Models:__tostring()

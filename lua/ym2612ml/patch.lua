@@ -113,11 +113,12 @@ function M.carrier_level(patch)
 end
 
 --- The patch formats that can be read and written.
----@return {name: string, extension: string, title: string}[]
+---@return {name: string, extension: string, title: string, lfo: boolean}[]  lfo: whether
+---  files hold vibrato and tremolo
 function M.formats()
   local list = {}
   for i, format in ipairs(formats) do
-    list[i] = { name = format.name, extension = format.extension, title = format.title }
+    list[i] = { name = format.name, extension = format.extension, title = format.title, lfo = format.lfo }
   end
   return list
 end

@@ -1,15 +1,18 @@
--- Makes the models of the main job: a data set of rendered notes, the principal
--- components of what the networks hear, one network for each algorithm and one that
--- tells the algorithms apart. All of it in steps that can be stopped at any time and
--- taken up again from the work folder, to the same bits.
+-- Makes the models of the matcher: a data set of rendered notes, the principal
+-- components of what the networks hear, a bank of neighbours, the matcher's network, and
+-- for each algorithm one of its own with one that tells the algorithms apart. All of it
+-- in steps that can be stopped at any time and taken up again from the work folder, to
+-- the same bits.
 local bank = require "ym2612ml.bank"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
-local dataset = require "ym2612ml.dataset"
 local files = require "ym2612ml.files"
 local lfs = require "ym2612ml.filesystem"
+local matcher = require "ym2612ml.networks.matcher"
 local models = require "ym2612ml.models"
+local neighbours = require "ym2612ml.neighbours"
+local notes = require "ym2612ml.training.notes"
 local patches = require "ym2612ml.patch"
 local pca = require "ym2612ml.pca"
 local priors = require "ym2612ml.prior"
@@ -22,150 +25,12 @@ local M = {}
 
 local fail, must = steps.fail, steps.must
 
-local CHUNK = 4096 -- patches rendered at once, and kept in one file
-local RENDERED = 256 -- of them in one call of the core
-
 local function join(folder, name)
   return folder .. "/" .. name
 end
 
 local function exists(path)
   return lfs.attributes(path, "mode") == "file"
-end
-
--- Every chunk has a seed of its own, so that it does not matter which were made
--- before an interruption. Chunks below 1 serve the principal components.
-local function chunk_seed(settings, index)
-  return settings.seed * 1000003 + index
-end
-
--- Renders a list of patches: features (patches, values) as f16, and what was audible.
-local function hear(list, notes, helds, features)
-  local values = core.tensor.new({ #list, features:count() }, "f16")
-  local heard = {}
-  local packed = patches.pack(list)
-  local note, held = core.tensor.from(notes), core.tensor.from(helds)
-  for first = 1, #list, RENDERED do
-    local last = math.min(first + RENDERED - 1, #list)
-    local part, audible = core.batch.features(packed:slice(first, last), features, {
-      note = note:slice(first, last), held = held:slice(first, last), chip = "clean",
-    })
-    must(part, audible)
-    values:slice(first, last):copy(part)
-    for i = 1, #audible do
-      if audible[i] == 1 then
-        heard[#heard + 1] = first + i - 1
-      end
-    end
-  end
-  return values, heard
-end
-
--- One chunk of random patches and notes.
-local function draw_chunk(settings, sources, index, count)
-  local seed = chunk_seed(settings, index)
-  local sampler = dataset.sampler { prior = sources.prior, patches = sources.training, seed = seed }
-  local rng = core.rng.new { seed = -seed }
-  local list, notes, helds = {}, {}, {}
-  for i = 1, count do
-    list[i] = sampler:next()
-    notes[i], helds[i] = dataset.random_note(rng)
-  end
-  return list, notes, helds
-end
-
-local function fit_pca(settings, sources, features, report)
-  local count = settings.pca_records
-  local values = core.tensor.new({ count, features:count() }, "f16")
-  local rows = 0
-  for index = 0, math.huge do
-    local list, notes, helds = draw_chunk(settings, sources, -index, math.min(CHUNK, count))
-    local part, heard = hear(list, notes, helds, features)
-    local taken = math.min(#heard, count - rows)
-    values:slice(rows + 1, rows + taken):copy(part:rows(heard):slice(1, taken))
-    rows = rows + taken
-    report { stage = "features", done = rows, total = count }
-    if rows == count then
-      break
-    elseif rows == 0 then
-      fail("none of the patches drawn can be heard", "input")
-    end
-  end
-  return must(pca.fit(values, { components = registers.components, scale = true }))
-end
-
--- Inputs and targets of the networks for patches that were heard.
-local function examples(list, notes, helds, features, axes)
-  local values, heard = hear(list, notes, helds, features)
-  local count = #heard
-  local x = core.tensor.new({ count, registers.inputs }, "f16")
-  local target = core.tensor.new({ count, #registers.heads }, "i16")
-  local algorithm = core.tensor.new({ count, 1 }, "i16")
-  if count > 0 then
-    local components = axes:transform(values:rows(heard))
-    for row, i in ipairs(heard) do
-      local note, held = registers.note_inputs(notes[i], helds[i])
-      x[row]:slice(1, registers.components):copy(components[row])
-      x:set(row, registers.components + 1, note)
-      x:set(row, registers.components + 2, held)
-      for head, class in ipairs(registers.classes(list[i])) do
-        target:set(row, head, class)
-      end
-      algorithm:set(row, 1, list[i].algorithm)
-    end
-  end
-  return { x = x, target = target, algorithm = algorithm }
-end
-
-local function make_chunks(settings, sources, features, axes, report)
-  local total = math.ceil(settings.records / CHUNK)
-  for index = 1, total do
-    local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
-    if not exists(path) then
-      local count = math.min(CHUNK, settings.records - (index - 1) * CHUNK)
-      local list, notes, helds = draw_chunk(settings, sources, index, count)
-      must(store.save(path, examples(list, notes, helds, features, axes)))
-    end
-    report { stage = "data", done = math.min(index * CHUNK, settings.records), total = settings.records }
-  end
-  return total
-end
-
--- All chunks in one block a tensor, and the SHA-256 of what they hold.
-local function load_chunks(settings, total)
-  local parts, rows, hashes = {}, 0, {}
-  for index = 1, total do
-    local path = join(settings.work, ("chunk_%05d.safetensors"):format(index))
-    parts[index] = must(store.load(path))
-    rows = rows + #parts[index].x
-    hashes[index] = store.sha256(parts[index].x:bytes() .. parts[index].target:bytes())
-  end
-  local data = {}
-  for name, part in pairs(parts[1]) do
-    local all, at = core.tensor.new({ rows, part:shape()[2] }, part:type()), 1
-    for index = 1, total do
-      local tensor = parts[index][name]
-      all:slice(at, at + #tensor - 1):copy(tensor)
-      at = at + #tensor
-      parts[index][name] = false
-    end
-    data[name] = all
-  end
-  return data, store.sha256(table.concat(hashes))
-end
-
--- Validation: the patches set aside, or draws from the prior, at random notes.
-local function validation(settings, sources, features, axes)
-  local seed = chunk_seed(settings, -1000000)
-  local rng = core.rng.new { seed = seed }
-  local sampler = dataset.sampler { prior = sources.prior, seed = seed }
-  local list, notes, helds = {}, {}, {}
-  for i = 1, settings.validation_records do
-    local aside = sources.validation
-    list[i] = #aside > 0 and dataset.plain(aside[(i - 1) % #aside + 1]) or sampler:next()
-    notes[i], helds[i] = dataset.random_note(rng)
-  end
-  return examples(list, notes, helds, features, axes)
 end
 
 -- The rows of the data that one network learns.
@@ -183,8 +48,10 @@ end
 -- it, as F16, to the folder of models.
 local function fit_network(settings, name, net, data, aside, report)
   local loss
+  local whole = name == models.files.matcher
   local result = must(train.fit(net, data, {
-    epochs = settings.epochs, batch = settings.batch, optimizer = "adamw", rate = settings.rate,
+    epochs = whole and settings.epochs or settings.network_epochs,
+    batch = whole and settings.batch or settings.network_batch, optimizer = "adamw", rate = settings.rate,
     schedule = "one_cycle", weight_decay = settings.decay, clip = 1, seed = settings.seed,
     validation = #aside.x > 0 and aside or nil,
     state = join(settings.work, name .. ".dump"), state_steps = settings.dump_steps,
@@ -208,14 +75,19 @@ local RULES = {
   records = { type = "integer", least = 1, default = 2000000 },
   pca_records = { type = "integer", least = 400 },
   validation_records = { type = "integer", least = 8 },
-  epochs = { type = "integer", least = 1, default = 10 },
-  batch = { type = "integer", least = 1, default = 256 },
+  neighbours = { type = "integer", least = 16 },
+  neighbour_components = { type = "table", default = { 64, 32 } },
+  epochs = { type = "integer", least = 1, default = 6 },
+  batch = { type = "integer", least = 1, default = 512 },
+  network_epochs = { type = "integer", least = 1, default = 3 },
+  network_batch = { type = "integer", least = 1, default = 256 },
   rate = { type = "number", least = 0, default = 2e-3 },
   decay = { type = "number", least = 0, default = 1e-2 },
-  hidden = { type = "table", default = { 384, 320 } },
+  hidden = { type = "table", default = { 768, 768 } },
+  hidden_network = { type = "table", default = { 320, 256 } },
   hidden_algorithm = { type = "table", default = { 256, 128 } },
   dump_steps = { type = "integer", least = 1, default = 500 },
-  dropout = { type = "number", least = 0, most = 1, default = 0.1 },
+  dropout = { type = "number", least = 0, most = 1, default = 0.05 },
   seed = { type = "integer", default = 1 },
 }
 
@@ -275,33 +147,47 @@ local function run(settings, report)
   check_work(settings, sources)
   must(priors.write(join(settings.output, models.files.prior), sources.prior))
   local features = core.features.new(registers.recipe)
-  local pca_path = join(settings.output, models.files.pca)
-  if not (exists(join(settings.work, "pca.done")) and exists(pca_path)) then
-    must(fit_pca(settings, sources, features, report):save(pca_path, { type = "f16" }))
-    must(files.write(join(settings.work, "pca.done"), "done\n"))
-  end
-  local axes = must(pca.load(pca_path))
-  local total = make_chunks(settings, sources, features, axes, report)
-  local data, hash = load_chunks(settings, total)
-  local aside = validation(settings, sources, features, axes)
-  local summary = { records = #data.x, sha256 = hash, networks = {} }
-  local function fit(name, net, part, part_aside)
+  -- Makes a file of the models unless it is there and was finished.
+  local function once(name, make)
     local done = join(settings.work, name .. ".done")
     if not (exists(done) and exists(join(settings.output, name))) then
+      must(files.write(done, make(join(settings.output, name))))
+    end
+    return must(files.read(done))
+  end
+  once(models.files.pca, function(path)
+    must(notes.fit_pca(settings, sources, features, report):save(path, { type = "f16" }))
+    return "done\n"
+  end)
+  once(models.files.neighbours, function(path)
+    report { stage = models.files.neighbours, done = 0, total = settings.neighbours }
+    local packed, values = notes.bank(settings, sources, features)
+    must(must(neighbours.fit(packed, values, settings.neighbour_components)):save(path))
+    return "done\n"
+  end)
+  local axes = must(pca.load(join(settings.output, models.files.pca)))
+  local data, hash = notes.load(settings, notes.make(settings, sources, features, axes, report))
+  local aside = notes.validation(settings, sources, features, axes)
+  local summary = { records = #data.x, sha256 = hash, networks = {} }
+  local function fit(name, net, part, part_aside)
+    summary.networks[name] = cjson.decode(once(name, function()
       if #part.x == 0 then
         fail(("too few records: none for %s"):format(name), "input")
       end
       local loss = fit_network(settings, name, net, part, part_aside, report)
-      must(files.write(done, cjson.encode { records = #part.x, validation = loss } .. "\n"))
-    end
-    summary.networks[name] = cjson.decode(must(files.read(done)))
+      return cjson.encode { records = #part.x, validation = loss } .. "\n"
+    end))
   end
+  fit(models.files.matcher, matcher.build {
+    hidden = settings.hidden, dropout = settings.dropout, seed = settings.seed,
+  }, { x = data.x, told = data.algorithm, target = data.target },
+    { x = aside.x, told = aside.algorithm, target = aside.target })
   fit(models.files.algorithm, registers.build_algorithm {
     hidden = settings.hidden_algorithm, dropout = settings.dropout, seed = settings.seed,
   }, { x = data.x, target = data.algorithm }, { x = aside.x, target = aside.algorithm })
   for algorithm = 0, 7 do
     fit(models.files.registers:format(algorithm), registers.build {
-      hidden = settings.hidden, dropout = settings.dropout, seed = settings.seed + algorithm,
+      hidden = settings.hidden_network, dropout = settings.dropout, seed = settings.seed + algorithm,
     }, rows_of(data, algorithm), rows_of(aside, algorithm))
   end
   report { stage = "done", done = 1, total = 1, summary = summary }
@@ -313,15 +199,19 @@ end
 ---  go on; prior: file of the prior to draw from, unless patches (a table or folder of
 ---  real ones, parted as in dataset.steps) gives one; records: notes in the data set,
 ---  default 2,000,000; pca_records: further ones for the components, as many but at most
----  40,000; validation_records: as many but at most 4,000; epochs: 10; batch: 256; rate:
----  2e-3; decay: 0.01; hidden, hidden_algorithm: sizes of hidden layers, {384, 320}
----  and {256, 128}; dropout: 0.1; dump_steps: between two states of a network on
----  disk, 500; seed: 1
+---  40,000; validation_records: as many but at most 4,000; neighbours: patches in the
+---  bank, as many but at most 22,000; neighbour_components: of their spectra and envelopes,
+---  {64, 32}; of the matcher's network epochs: 6; batch: 512; hidden: sizes of hidden
+---  layers, {768, 768}; of the networks of the algorithms network_epochs: 3;
+---  network_batch: 256; hidden_network, hidden_algorithm: {320, 256} and {256, 128}; of
+---  all rate: 2e-3; decay: 0.01; dropout: 0.05; dump_steps: between two states of a network
+---  on disk, 500; seed: 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
 ---  validation?, eta?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)
   local settings = check.options(options, RULES, 1, "steps")
   settings.pca_records = settings.pca_records or math.max(400, math.min(40000, settings.records))
+  settings.neighbours = settings.neighbours or math.max(128, math.min(22000, settings.records))
   settings.validation_records = settings.validation_records or math.max(8, math.min(4000, settings.records))
   return steps.new(function(report)
     run(settings, report)

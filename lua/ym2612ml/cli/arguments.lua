@@ -92,19 +92,33 @@ function M.add_chip(command, default)
     :choices({ "ym2612", "ym3438", "clean" }):default(default)
 end
 
---- Adds the options that say how a note is played: note, held, release, chip.
+--- Adds the options that say how long a note is: held, release.
 ---@param command table argparse command
 ---@param defaults table<string, string> by option, as a user would write them
 ---@param otherwise string? for the help: what happens without the option
-function M.add_playing(command, defaults, otherwise)
+function M.add_times(command, defaults, otherwise)
   otherwise = otherwise and " " .. otherwise or ""
-  M.add(command, "--note", "NOTE", M.note,
-    "Note: a name such as C4 or F#3, or a MIDI number." .. otherwise, defaults.note)
   M.add(command, "--held", "SECONDS", M.number(0.001, 60, "a time in seconds"),
     "Seconds the key is held down." .. otherwise, defaults.held)
   M.add(command, "--release", "SECONDS", M.number(0, 60, "a time in seconds"),
     "Seconds that sound on after the key is let go." .. otherwise, defaults.release)
+end
+
+--- Adds the options that say how a note is played: note, held, release, chip.
+---@param command table argparse command
+---@param defaults table<string, string> by option, as a user would write them
+function M.add_playing(command, defaults)
+  M.add(command, "--note", "NOTE", M.note,
+    "Note: a name such as C4 or F#3, or a MIDI number.", defaults.note)
+  M.add_times(command, defaults)
   M.add_chip(command, defaults.chip)
+end
+
+--- Ends the command as one that was used wrongly, for what its arguments are together.
+---@param command string such as "ym2612ml match"
+---@param message string
+function M.misuse(command, message)
+  error({ usage = message, command = command })
 end
 
 return M

@@ -6,7 +6,7 @@ local reports = require "ym2612ml.cli.report"
 
 local M = {}
 
-local SUBCOMMANDS = { "match", "render", "table", "info", "dataset", "train", "verify" }
+local SUBCOMMANDS = { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" }
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended
 local USAGE = 2
@@ -47,7 +47,7 @@ function M.run(arguments)
     return USAGE
   end
   if reports.is_interrupt(problem) then
-    report:fail("interrupted")
+    report:fail(type(problem) == "table" and problem.interrupted or "interrupted")
     return INTERRUPTED
   end
   report:fail(tostring(problem))

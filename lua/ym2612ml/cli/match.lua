@@ -1,14 +1,33 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
 local arguments = require "ym2612ml.cli.arguments"
-local json = require "ym2612ml.json"
-local lfs = require "ym2612ml.filesystem"
+local estimate = require "ym2612ml.estimate"
+local ledgers = require "ym2612ml.cli.match.ledger"
+local outputs = require "ym2612ml.cli.match.outputs"
 local paths = require "ym2612ml.cli.paths"
+local reports = require "ym2612ml.cli.report"
+local settings_of = require "ym2612ml.cli.match.settings"
 local sounds = require "ym2612ml.sounds"
+local tell = require "ym2612ml.cli.match.tell"
 local ym = require "ym2612ml"
 
 local M = {}
 
-local AUDITION_RATE = 44100
+local OFTEN = 2 -- seconds between two writings of the best so far, or more:
+local COSTLY = 20 -- times what a writing took
+
+local function define_search(command)
+  arguments.add(command, "--budget", "TIME", settings_of.budget, "Time for each sound: fast (50 ms), default "
+    .. "(5 s), best (60 s), or seconds such as 0.2s. More comes closer.")
+  arguments.add(command, "--renders", "COUNT", arguments.integer(8, 10 ^ 8 | 0), "Patches to try for each sound. "
+    .. "Without --budget there is then no limit of time, and the same seed gives the same patches.")
+  command:option("--method", "search (the best), or networks: only what the networks of the eight algorithms propose.")
+    :choices({ "search", "networks" }):default("search")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Start of the random guesses.", "1")
+  arguments.add(command, "--lock", "LIST", settings_of.list(settings_of.lock), "Registers that keep a value, such "
+    .. "as algorithm=4,op1.mul=3; without =VALUE, that of the patch to --start from.")
+  command:option("--start", "Patch to begin from; the search may leave it."):argname("PATCH")
+  command:flag("--lfo", "Vibrato and tremolo may be used. A .y12 file cannot hold them.")
+end
 
 --- Adds the arguments to an argparse command.
 ---@param command table
@@ -18,172 +37,289 @@ function M.define(command)
     .. "that come closest on the chip: NAME_RANK_algK.y12 for its algorithm K, rank 1 the "
     .. "closest, and beside it how it sounds, as .wav. They take the place of those that an "
     .. "earlier run wrote for a sound of that name. A distance is in decibels, the mean over "
-    .. "time and spectrum; 0 is the same sound.")
+    .. "time and spectrum; 0 is the same sound. The best so far is always on disk, and Ctrl-C "
+    .. "keeps it. The same command goes on where it was stopped: sounds that were matched with "
+    .. "the same settings are not matched again.")
   command:argument("FILE", "Sound files, or folders of them: WAV, FLAC, AIFF, Ogg, MP3 and "
     .. "others, at any rate.")
     :args("+"):target("sounds")
   command:option("-o --output", "Folder for the patches."):argname("DIR"):default("matches")
-  arguments.add_playing(command, { chip = "ym2612" }, "Without it, taken from the sound.")
-  arguments.add(command, "--renders", "COUNT", arguments.integer(8, 10 ^ 8 | 0),
-    "Patches to try for each sound: more come closer, and take longer. Default: 640.")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
-    "Start of the random guesses: the same number, the same patches.", "1")
+  define_search(command)
+  command:flag("--group", "All sounds are one instrument at several pitches or velocities, to be matched by one "
+    .. "patch. --note and --velocity are then lists such as C3,C4, one each. Without --note, the notes are "
+    .. "taken from the ends of the files' names where all have one (piano_C4, piano_60), otherwise from "
+    .. "the sounds.")
+  arguments.add(command, "--note", "NOTE", settings_of.list(arguments.note),
+    "Note: a name such as C4 or F#3, or a MIDI number. Without it, taken from the sound.")
+  arguments.add(command, "--velocity", "NUMBER", settings_of.list(arguments.integer(1, 127)),
+    "Velocity the note was played with, 1..127: what the chip plays is made softer for it. Without it, as loud "
+    .. "as the sound.")
+  arguments.add_times(command, {}, "Without it, taken from the sound.")
+  arguments.add_chip(command, "ym2612")
   command:option("--models", "Folder of trained networks. Without it, those that came along.")
     :argname("DIR")
+  command:flag("--again", "Also match the sounds anew that were matched before.")
   command:flag("--json", "Print one JSON document instead of tables.")
 end
 
--- Removes the files an earlier run wrote for a sound of this name, which may have had
--- other ranks and algorithms; but no audition that is itself to be matched, nor its patch.
-local function remove_earlier(folder, stem, inputs)
-  local names = {}
-  for name in lfs.dir(folder) do
-    local rest = name:sub(1, #stem) == stem and name:sub(#stem + 1) or ""
-    local base, ending = rest:match("^(_[1-8]_alg[0-7])%.(%w+)$")
-    if ending == "y12" or ending == "wav" then
-      local audition = paths.identity(paths.join(folder, stem .. base .. ".wav"))
-      local mode = lfs.symlinkattributes(paths.join(folder, name), "mode")
-      if mode == "file" and not inputs[audition or false] then
-        names[#names + 1] = name
+-- Takes the steps of a match to their end. Stopped by Ctrl-C, it keeps the best so far
+-- before it lets the interruption pass.
+---@return ym2612ml.Match[]? matches
+---@return string? message  why they could not be kept
+local function follow(steps, keep, progress)
+  local last, due = nil, ym.clock() + OFTEN
+  local fine, matches, message = pcall(function()
+    for step in steps do
+      last = step
+      progress(step)
+      local now = ym.clock()
+      if now >= due then
+        local _, problem = keep(step.matches, false)
+        if problem then
+          return nil, problem
+        end
+        due = ym.clock() + math.max(OFTEN, COSTLY * (ym.clock() - now))
       end
     end
+    return last.matches
+  end)
+  if not fine then
+    if last and reports.is_interrupt(matches) then
+      local _, problem = keep(last.matches, true)
+      error({ interrupted = true, failure = problem }, 0)
+    end
+    error(matches, 0)
   end
-  for _, name in ipairs(names) do
-    local removed, message = os.remove(paths.join(folder, name))
-    if not removed then
+  return matches, message
+end
+
+-- The sounds of an item, one or a group.
+local function read_sounds(item, report)
+  local list = {}
+  for i, path in ipairs(item.paths) do
+    local sound, message = ym.audio.read(path)
+    if not sound then
       return nil, message
     end
-  end
-  return true
-end
-
---- Writes one match, the patch last, so that none stands without its audition. A sound
---- to be matched is not written over.
----@return table? entry what was written, for the table and the document
----@return string? message
-local function write_match(folder, stem, rank, match, inputs)
-  local name = ("%s_%d_alg%d"):format(stem, rank, match.algorithm)
-  local entry = {
-    rank = rank, algorithm = match.algorithm, distance = match.distance,
-    patch = paths.join(folder, name .. ".y12"),
-    audition = paths.join(folder, name .. ".wav"),
-  }
-  if inputs[paths.identity(entry.audition) or false] then
-    return nil, ("%s: is a sound to be matched, and not overwritten"):format(entry.audition)
-  end
-  match.patch.name = match.patch.name or stem
-  local samples, rate = ym.render(match.patch, {
-    note = match.note, held = match.held, release = match.release, chip = match.chip,
-    rate = AUDITION_RATE,
-  })
-  local done, message = ym.audio.write(entry.audition, samples, rate)
-  if done then
-    done, message = ym.patch.write(entry.patch, match.patch)
-  end
-  if not done then
-    return nil, message
-  end
-  return entry
-end
-
---- Writes all matches of a sound, to the first that cannot be written.
----@return table[] entries what was written
----@return string? message
-local function write_matches(folder, stem, matches, inputs, report)
-  local entries = {}
-  local cleared, message = report:attempt(folder, remove_earlier, folder, stem, inputs)
-  for rank, match in ipairs(cleared and matches or {}) do
-    entries[rank], message = report:attempt(folder, write_match, folder, stem, rank, match, inputs)
-    if not entries[rank] then
-      break
+    if sound.clipped > 0 then
+      report:note(("%s: %d samples are clipped"):format(path, sound.clipped))
     end
+    sound.path = path
+    list[i] = sound
   end
-  return entries, message
+  return item.group and list or list[1]
 end
 
-local function print_matches(path, first, entries, report)
-  report:clear()
-  print(("%s: note %s, held %.2f s"):format(path, arguments.note_name(first.note), first.held))
-  local rows = {}
-  for index, entry in ipairs(entries) do
-    rows[index] = { entry.rank, entry.algorithm, ("%.2f"):format(entry.distance), entry.patch }
+local function options_of(job, item)
+  local options = { models = job.models, note = job.settings.note, velocity = job.settings.velocity }
+  for name, value in pairs(job.settings.estimate) do
+    options[name] = value
   end
-  report:columns({ "rank", "alg", "distance", "patch" }, rows)
-  print()
+  if item.group and not options.note then
+    options.note = settings_of.notes_in_names(item.paths)
+  end
+  return options
 end
 
---- Matches one sound, with progress as a part of all files.
----@return table? matches
+-- Tells how far all sounds are when a step of one is done, and the time left.
+local function progress_of(job, item)
+  local started = ym.clock()
+  return function(step)
+    local left
+    if step.eta then
+      local each = job.matched > 0 and job.spent / job.matched or ym.clock() - started + step.eta
+      left = step.eta + each * (job.pending - 1)
+    end
+    job.report:progress(job.done + step.share, #job.items, ("%s%s"):format(
+      left and reports.time_left(left) .. ", " or "", item.paths[1]:match("[^/]*$")))
+  end
+end
+
+--- Matches one item and writes its files.
+---@return table? document  with an error where not all could be written
 ---@return string? message
-local function match_sound(path, settings, report, progress)
-  local sound, message = ym.audio.read(path)
+local function match_item(item, job)
+  local sound, message = read_sounds(item, job.report)
   if not sound then
     return nil, message
   end
-  if sound.clipped > 0 then
-    report:note(("%s: %d samples are clipped"):format(path, sound.clipped))
-  end
   local steps
-  steps, message = ym.estimate_steps(sound, settings)
+  steps, message = ym.estimate_steps(sound, options_of(job, item))
   if not steps then
-    return nil, ("%s: %s"):format(path, message)
+    return nil, ("%s: %s"):format(item.name, message)
   end
-  local matches
-  for step in steps do
-    matches = step.matches
-    progress(step.done / step.total)
+  local files, entries = outputs.new(job.folder, item.stem, job.inputs), {}
+  local function keep(matches, final)
+    entries, message = files:write(matches, final)
+    return entries, message
   end
+  local matches, problem = follow(steps, keep, progress_of(job, item))
+  if not matches then
+    return nil, problem
+  end
+  keep(matches, true)
   if not matches[1].pitched then
-    report:note(("%s: no pitch found, taken as %s; --note tells it"):format(path,
+    job.report:note(("%s: no pitch found, taken as %s; --note tells it"):format(item.name,
       arguments.note_name(matches[1].note)))
   end
-  return matches
+  local document = tell.document(item.name, item.group and item.paths, matches, entries, job.settings.estimate.budget)
+  document.error = message
+  return document
+end
+
+-- Matches an item, reports a failure, and records success.
+---@return table document
+local function try_item(item, job)
+  local started = ym.clock()
+  local document, reason = job.report:attempt(item.name, match_item, item, job)
+  job.pending = job.pending - 1
+  if not document then
+    return { error = reason }
+  elseif document.error then
+    job.report:fail(document.error)
+  else
+    job.ledger:record(item.stem, item.digest, job.settings.fingerprint, document)
+    job.ledger:save(false) -- what hinders it will hinder the last one too, which is told
+  end
+  job.matched, job.spent = job.matched + 1, job.spent + ym.clock() - started
+  return document
+end
+
+-- Matches an item, unless it was before, and tells of it.
+local function work_on(item, job)
+  local document = item.before or try_item(item, job)
+  document.file, document.group = item.name, item.group and item.paths
+  job.documents[#job.documents + 1] = document
+  job.done = job.done + 1
+  if not job.json and document.matches and #document.matches > 0 then
+    tell.matches(document, job.folder, job.report)
+  end
+end
+
+-- The sounds that the arguments mean. In folders, auditions of earlier runs are passed
+-- over: the folder for the patches may lie within.
+local function find_sounds(arguments_given, report)
+  local named, found = {}, {}
+  for _, path in ipairs(arguments_given) do
+    named[path] = true
+  end
+  for _, path in ipairs(paths.expand(arguments_given, sounds.endings, "sounds", report)) do
+    if named[path] or not outputs.is_audition(path) then
+      found[#found + 1] = path
+    end
+  end
+  return found
+end
+
+-- What is to be matched: each sound, or all of them as one.
+local function items_of(found, options)
+  if not options.group then
+    local unique_stem, items = paths.unique_stems(), {}
+    for i, path in ipairs(found) do
+      items[i] = { name = path, stem = unique_stem(path), paths = { path } }
+    end
+    return items
+  end
+  if #found > estimate.GROUP then
+    arguments.misuse(settings_of.COMMAND, ("option '--group': %d sounds, expected %d at most"):format(#found,
+      estimate.GROUP))
+  end
+  for _, name in ipairs { "note", "velocity" } do
+    local count = options[name] and #options[name] or 1
+    if count ~= 1 and count ~= #found then
+      arguments.misuse(settings_of.COMMAND, ("option '--%s': %d values for %d sounds"):format(name, count, #found))
+    end
+  end
+  if #found == 0 then
+    return {}
+  end
+  local name = settings_of.group_name(found)
+  return { { name = name, stem = name, paths = found, group = true } }
+end
+
+-- Finds out what was matched before, and forgets the rest, whose files are to change.
+local function plan(job, again)
+  for _, item in ipairs(job.items) do
+    item.digest = ledgers.digest(item.paths)
+    if item.digest and not again then
+      item.before = job.ledger:find(item.stem, item.digest, job.settings.fingerprint)
+    end
+    if not item.before then
+      job.ledger:forget(item.stem)
+      job.pending = job.pending + 1
+    end
+  end
+end
+
+-- Works on all items. Ctrl-C lets what was done be told, and says where it stopped.
+local function work_on_all(job)
+  for _, item in ipairs(job.items) do
+    local fine, problem = pcall(work_on, item, job)
+    if not fine then
+      if type(problem) == "table" and problem.interrupted then
+        local kept = ("the best patches so far for %s are in %s"):format(item.name, job.folder)
+        kept = #job.items > 1 and kept .. "; the same command goes on with it" or kept
+        problem.interrupted = "interrupted: " .. (problem.failure or kept)
+      end
+      return problem
+    end
+  end
+end
+
+-- All there is to do: what the options ask for, the sounds, and what was done before.
+---@return table? job
+---@return string? message
+local function new_job(options, report)
+  local settings, message = settings_of.new(options)
+  if not settings then
+    return nil, message
+  end
+  local models
+  models, message = ym.models.load(options.models)
+  if not models then
+    return nil, message
+  end
+  local found = find_sounds(options.sounds, report)
+  local items = items_of(found, options)
+  local made
+  made, message = paths.make_folder(options.output)
+  if not made then
+    return nil, message
+  end
+  local job = {
+    settings = settings, models = models, items = items, folder = options.output, report = report, json = options.json,
+    ledger = ledgers.open(options.output), inputs = {}, documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
+  }
+  for _, path in ipairs(found) do
+    job.inputs[paths.identity(path) or path] = true
+  end
+  plan(job, options.again)
+  made, message = job.ledger:save() -- a folder that cannot be written to is told before the work
+  return made and job, message
 end
 
 --- Runs the command.
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local settings = {
-    note = options.note, held = options.held, release = options.release,
-    chip = options.chip, seed = options.seed, renders = options.renders,
-  }
-  local models, message = ym.models.load(options.models)
-  if not models then
+  local started = ym.clock()
+  local job, message = new_job(options, report)
+  if not job then
     return report:fail(message)
   end
-  settings.models = models
-  local found = paths.expand(options.sounds, sounds.endings, "sounds", report)
-  local made
-  made, message = paths.make_folder(options.output)
-  if not made then
-    return report:fail(message)
-  end
-  local unique_stem, documents, inputs = paths.unique_stems(), {}, {}
-  for _, path in ipairs(found) do
-    inputs[paths.identity(path) or path] = true
-  end
-  for index, path in ipairs(found) do
-    local stem, entries = unique_stem(path), {}
-    local matches, reason = report:attempt(path, match_sound, path, settings, report,
-      function(share)
-        report:progress(index - 1 + share, #found, path)
-      end)
-    if matches then
-      entries, reason = write_matches(options.output, stem, matches, inputs, report)
-    end
-    if options.json then
-      documents[index] = json.encode {
-        file = path, note = matches and matches[1].note, held = matches and matches[1].held,
-        matches = #entries > 0 and entries or nil, error = reason,
-      }
-    elseif #entries > 0 then
-      print_matches(path, matches[1], entries, report)
-    end
+  local problem = work_on_all(job)
+  local summary = tell.summary(job.documents, report.failures, ym.clock() - started)
+  local saved, reason = job.ledger:save()
+  if not saved then
+    report:fail(reason)
   end
   if options.json then
-    report:clear()
-    print('{"files":[' .. table.concat(documents, ",") .. "]}")
+    tell.json(job.documents, summary, job.folder, report)
+  elseif #job.items > 1 then
+    tell.tell_summary(summary, job.folder, report)
+  end
+  if problem then
+    error(problem, 0)
   end
 end
 

@@ -17,11 +17,27 @@ function M.new()
   return setmetatable({ failures = 0, shown = shown, drawn = false }, Report)
 end
 
---- Whether an error value is the one with which Lua answers Ctrl-C.
+--- Whether an error value is the one with which Lua answers Ctrl-C, or a table with the
+--- field `interrupted` that was put in its place.
 ---@param problem any
 ---@return boolean
 function M.is_interrupt(problem)
+  if type(problem) == "table" then
+    return problem.interrupted ~= nil
+  end
   return type(problem) == "string" and problem:find("interrupted!$") ~= nil
+end
+
+--- A time left in words.
+---@param seconds number
+---@return string text such as "45 s left" or "12 min left"
+function M.time_left(seconds)
+  if seconds < 100 then
+    return ("%.0f s left"):format(seconds)
+  elseif seconds < 100 * 60 then
+    return ("%.0f min left"):format(seconds / 60)
+  end
+  return ("%.1f h left"):format(seconds / 3600)
 end
 
 --- Prints a failure and counts it.
@@ -72,7 +88,7 @@ function Report:progress(done, total, label)
   local full = math.floor(share * BAR)
   local line = ("[%s%s] %3.0f%% %s"):format(("#"):rep(full), ("."):rep(BAR - full),
     100 * share, label)
-  io.stderr:write(CLEAR, line:sub(1, WIDTH))
+  io.stderr:write(CLEAR, line:sub(1, (utf8.offset(line, WIDTH + 1) or 0) - 1))
   io.stderr:flush()
   self.drawn = true
 end

@@ -15,14 +15,16 @@ function M.define(command)
     .. "it stopped. `match --models DIR` uses the result.")
   command:option("-o --output", "Folder for the models."):argname("DIR"):default("models")
   command:option("--work", "Folder for what is needed to go on after a stop, about "
-    .. "a gigabyte; may be deleted at the end. Default: .work in the folder for the models.")
+    .. "1.5 gigabytes; may be deleted at the end. Default: .work in the folder for the models.")
     :argname("DIR")
   command:option("--patches", "Real patches to learn from: a folder of patch files or a table "
     .. "as CSV. Default: draws from the statistics that are shipped."):argname("FILE|DIR")
   arguments.add(command, "--records", "COUNT", arguments.integer(64, 10 ^ 8 | 0),
     "Notes to learn from. Default: 2000000.")
   arguments.add(command, "--epochs", "COUNT", arguments.integer(1, 10000),
-    "Times each note is gone through. Default: 10.")
+    "Times the matcher's network goes through the notes. Default: 6.")
+  arguments.add(command, "--network-epochs", "COUNT", arguments.integer(1, 10000),
+    "Times those of the single algorithms do. Default: 3.")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
     "Start of the random draws: the same number, the same models.", "1")
   command:flag("--json", "Print a summary as one JSON document.")
@@ -54,7 +56,7 @@ function M.run(options, report)
     output = options.output, work = work,
     prior = paths.join(ym.models.folder(), ym.models.files.prior),
     patches = options.patches, records = options.records, epochs = options.epochs,
-    seed = options.seed,
+    network_epochs = options.network_epochs, seed = options.seed,
   }
   local stage
   local summary, message = report:follow(next_step, label, function(step)

@@ -3,6 +3,7 @@
 --   name        as given to ym.patch.read and friends
 --   extension   of its files, lower case, no dot
 --   title       for help texts
+--   lfo         whether its files hold the settings of the LFO
 --   decode(bytes)  -> patch, note? or nil, message: what is wrong, without the path
 --   encode(patch)  -> bytes
 return {

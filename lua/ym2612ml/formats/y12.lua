@@ -6,6 +6,7 @@ return {
   name = "y12",
   extension = "y12",
   title = "Gens KMod instrument",
+  lfo = false,
   decode = core.patch.decode_y12,
   encode = core.patch.encode_y12,
 }

@@ -1,6 +1,8 @@
--- The matcher's networks: what they hear, how they are built, and how their answers
--- become patches. One network for each algorithm 0..7 gives a distribution over each
--- register (a softmax a register); one more gives the probability of each algorithm.
+-- The networks' inputs and heads: what they hear and how a patch becomes classes to learn,
+-- which core.heads turns into patches again. And the networks of the single algorithms:
+-- one for each of 0..7 gives a distribution over each register (a softmax a register); one
+-- more gives the probability of each algorithm.
+local core = require "ym2612ml.core"
 local nn = require "ym2612ml.nn"
 local patches = require "ym2612ml.patch"
 
@@ -27,7 +29,7 @@ M.recipe = {
 }
 
 --- Principal components of them that the networks see.
-M.components = 200
+M.components = 320
 
 --- Inputs: the components, then note and held time.
 M.inputs = M.components + 2
@@ -56,11 +58,12 @@ M.heads = {}
 --- Logits in all.
 M.logits = 0
 local skipped = { algorithm = true, ams = true, fms = true, lfo = true, am = true, ssg = true }
-for _, field in ipairs(patches.fields()) do
+for position, field in ipairs(patches.fields()) do
   if not skipped[field.name] then
     local size = class_size(field)
     local head = {
-      name = field.name, operator = field.operator, minimum = field.minimum, maximum = field.maximum,
+      name = field.name, operator = field.operator, position = position,
+      minimum = field.minimum, maximum = field.maximum,
       size = size, width = (field.maximum - field.minimum) // size + 1, first = M.logits + 1,
       ordered = ORDERED[field.name] or false,
     }
@@ -68,6 +71,15 @@ for _, field in ipairs(patches.fields()) do
     M.logits = M.logits + head.width
   end
 end
+-- Last, the total level of the loudest carrier, to which those of the others are relative.
+M.heads[#M.heads + 1] = {
+  name = "level", position = #patches.fields() + 1, minimum = 0, maximum = 127, size = 4, width = 32,
+  first = M.logits + 1, ordered = true,
+}
+M.logits = M.logits + 32
+
+--- Turns logits of these heads into patches (core.heads).
+M.decoder = core.heads.new(M.heads)
 
 -- Operators that sound alike when exchanged: exactly so where the chip's order of
 -- adding allows, else but for a sample's delay.
@@ -127,8 +139,9 @@ end
 --- The class of each head for a patch, 0 and up; -1 where the register cannot be
 --- heard. Levels of carriers are relative to the loudest.
 ---@param patch ym2612ml.Patch
+---@param chip string  the output stage: on "clean" the level cannot be heard
 ---@return integer[]
-function M.classes(patch)
+function M.classes(patch, chip)
   patch = patches.canonical(patch)
   local level = patches.carrier_level(patch)
   for _, o in ipairs(patches.carriers(patch.algorithm)) do
@@ -137,10 +150,11 @@ function M.classes(patch)
   sort_twins(patch)
   local classes = {}
   for i, head in ipairs(M.heads) do
-    local from = head.operator and patch[head.operator] or patch
+    local from = head.operator and patch[head.operator] or head.name == "level" and { level = level } or patch
     local class = (from[head.name] - head.minimum) // head.size
     if head.operator and unheard(from, head.name)
-      or head.name == "feedback" and patch[1].tl >= DEAD then
+      or head.name == "feedback" and patch[1].tl >= DEAD
+      or head.name == "level" and chip == "clean" then
       class = -1
     end
     classes[i] = class
@@ -178,101 +192,19 @@ function M.build_algorithm(options)
   return build({ { name = "algorithm", minimum = 0, maximum = 7 } }, options)
 end
 
---- Probabilities from logits first..first + width - 1, sharpened by a temperature
---- below 1, flattened by one above.
+--- Probabilities from logits.
 ---@param logits number[]
----@param first integer
----@param width integer
----@param temperature? number  default 1
 ---@return number[]
-function M.softmax(logits, first, width, temperature)
-  local top, total, weights = -math.huge, 0, {}
-  for i = first, first + width - 1 do
-    top = math.max(top, logits[i])
-  end
-  for i = 1, width do
-    weights[i] = math.exp((logits[first + i - 1] - top) / (temperature or 1))
+function M.softmax(logits)
+  local top, total, weights = math.max(table.unpack(logits)), 0, {}
+  for i, logit in ipairs(logits) do
+    weights[i] = math.exp(logit - top)
     total = total + weights[i]
   end
-  for i = 1, width do
+  for i = 1, #weights do
     weights[i] = weights[i] / total
   end
   return weights
-end
-
-local function largest(weights)
-  local best = 1
-  for i = 2, #weights do
-    if weights[i] > weights[best] then
-      best = i
-    end
-  end
-  return best
-end
-
--- Middle value of class i, counted from 1.
-local function class_value(head, i)
-  return head.minimum + (i - 1) * head.size + (head.size - 1) / 2
-end
-
--- The register's value at the mode of its distribution; an ordered register takes the
--- mean over the mode and its neighbours, which resolves more finely than the classes.
-local function most_likely(head, weights)
-  local mode = largest(weights)
-  local value = class_value(head, mode)
-  if head.ordered and head.size > 1 then
-    local sum, total = 0, 0
-    for i = math.max(1, mode - 1), math.min(#weights, mode + 1) do
-      sum, total = sum + weights[i] * class_value(head, i), total + weights[i]
-    end
-    value = sum / total
-  end
-  return math.min(head.maximum, math.floor(value + 0.5))
-end
-
-local function drawn(head, weights, rng)
-  local first = head.minimum + (rng:choose(weights) - 1) * head.size
-  return math.min(head.maximum, first + rng:integer(0, head.size - 1))
-end
-
---- The patch that logits stand for: the most likely one, or with rng one drawn from
---- the distributions.
----@param logits number[]      M.logits of them
----@param algorithm integer    0..7
----@param rng? table           draws when given
----@param temperature? number  of the draw, default 1
----@return ym2612ml.Patch      its loudest carrier at total level 0
-function M.patch(logits, algorithm, rng, temperature)
-  local patch = { algorithm = algorithm }
-  for o = 1, 4 do
-    patch[o] = { am = 0, ssg = 0 }
-  end
-  for _, head in ipairs(M.heads) do
-    local weights = M.softmax(logits, head.first, head.width, rng and temperature)
-    local to = head.operator and patch[head.operator] or patch
-    to[head.name] = rng and drawn(head, weights, rng) or most_likely(head, weights)
-  end
-  return M.at_level(patch, 0)
-end
-
---- The patch with its loudest carrier at a total level, the others as far above it as
---- before.
----@param patch ym2612ml.Patch
----@param level integer  0..127
----@return ym2612ml.Patch  a copy
-function M.at_level(patch, level)
-  local copy = { algorithm = patch.algorithm, feedback = patch.feedback }
-  local change = level - patches.carrier_level(patch)
-  for o = 1, 4 do
-    copy[o] = {}
-    for name, value in pairs(patch[o]) do
-      copy[o][name] = value
-    end
-    if patches.is_carrier(patch.algorithm, o) then
-      copy[o].tl = math.min(127, copy[o].tl + change)
-    end
-  end
-  return copy
 end
 
 return M

@@ -1,0 +1,115 @@
+-- What has been matched in a folder of patches, in a hidden file there: with it a run
+-- that was stopped goes on where it was.
+local cjson = require "cjson"
+local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
+local lfs = require "ym2612ml.filesystem"
+local paths = require "ym2612ml.cli.paths"
+local ym = require "ym2612ml"
+
+local M = {}
+
+local NAME = ".matches.json"
+local VERSION = 1
+local SELDOM = 2 -- seconds between two writings of the file
+
+local Ledger = {}
+Ledger.__index = Ledger
+Ledger.__name = "ym2612ml.ledger"
+
+--- Reads the ledger of a folder; where there is none that can be read, an empty one.
+---@param folder string
+---@return table ledger
+function M.open(folder)
+  local self = setmetatable({ folder = folder, path = paths.join(folder, NAME), sounds = {} }, Ledger)
+  local bytes = files.read(self.path)
+  local decoded, document = pcall(cjson.decode, bytes or "")
+  if decoded and type(document) == "table" and document.version == VERSION and type(document.sounds) == "table" then
+    self.sounds = document.sounds
+  end
+  return self
+end
+
+--- What tells the content of sounds from that of all others.
+---@param list string[]  paths
+---@return string? digest  nil when one cannot be read
+function M.digest(list)
+  local sums = {}
+  for i, path in ipairs(list) do
+    sums[i] = ym.store.sha256_file(path)
+    if not sums[i] then
+      return nil
+    end
+  end
+  return table.concat(sums, " ")
+end
+
+-- Whether a file of this name is in the folder.
+local function is_there(folder, name)
+  return type(name) == "string" and lfs.attributes(paths.join(folder, name), "mode") == "file"
+end
+
+-- Whether a document is one that `record` was given, and its files are still there.
+local function holds(folder, document)
+  if type(document) ~= "table" or type(document.matches) ~= "table" or #document.matches == 0
+    or type(document.note) ~= "number" or type(document.held) ~= "number" then
+    return false
+  end
+  for _, entry in ipairs(document.matches) do
+    if type(entry) ~= "table" or type(entry.distance) ~= "number" or not is_there(folder, entry.patch)
+      or not is_there(folder, entry.audition) then
+      return false
+    end
+  end
+  return true
+end
+
+--- The document of a sound that was matched before, with the same settings, and whose
+--- files are there.
+---@param stem string  what the names of its files begin with
+---@param digest string  of its content
+---@param fingerprint string  of the settings
+---@return table? document  a copy, with before = true
+function Ledger:find(stem, digest, fingerprint)
+  local known = self.sounds[stem]
+  local same = type(known) == "table" and known.digest == digest and known.settings == fingerprint
+  if not same or not holds(self.folder, known.document) then
+    return nil
+  end
+  local document = { before = true }
+  for key, value in pairs(known.document) do
+    document[key] = value
+  end
+  return document
+end
+
+--- Forgets a sound, whose files are about to change.
+---@param stem string
+function Ledger:forget(stem)
+  self.changed = self.changed or self.sounds[stem] ~= nil
+  self.sounds[stem] = nil
+end
+
+--- Records a sound that was matched.
+---@param stem string
+---@param digest string
+---@param fingerprint string
+---@param document table
+function Ledger:record(stem, digest, fingerprint, document)
+  self.sounds[stem] = { digest = digest, settings = fingerprint, document = document }
+  self.changed = true
+end
+
+--- Writes the ledger, whole or not at all.
+---@param now? boolean  false: only if it was not written just now
+---@return true? done
+---@return string? message
+function Ledger:save(now)
+  if now == false and (not self.changed or self.saved and ym.clock() - self.saved < SELDOM) then
+    return true
+  end
+  self.changed, self.saved = false, ym.clock()
+  return files.write(self.path, json.document { version = VERSION, sounds = next(self.sounds) and self.sounds or nil })
+end
+
+return M

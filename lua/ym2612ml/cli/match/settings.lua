@@ -1,0 +1,223 @@
+-- What the options of `match` ask for: their converters, and the settings made of them.
+local arguments = require "ym2612ml.cli.arguments"
+local estimate = require "ym2612ml.estimate"
+local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
+local paths = require "ym2612ml.cli.paths"
+local ym = require "ym2612ml"
+
+local M = {}
+
+M.COMMAND = "ym2612ml match" -- for what is wrong with its options together
+
+local FORMAT = "y12" -- of the patches written
+
+local SHORTEST, LONGEST = 0.01, 86400 -- seconds
+
+--- A budget: fast, default, best, or seconds such as 0.2s.
+---@param text string
+---@return number? seconds
+---@return string? message
+function M.budget(text)
+  local seconds = estimate.BUDGETS[text] or tonumber(text:match("^([%d.]+)s$"))
+  if not seconds or seconds < SHORTEST or seconds > LONGEST then
+    return nil, ("'%s' is no budget: expected fast, default, best, or seconds such as 5s, from %gs to %gs"):format(
+      text, SHORTEST, LONGEST)
+  end
+  return seconds
+end
+
+--- Makes a converter of values with commas between.
+---@param convert fun(text: string): any, string?  of one
+---@return fun(text: string): any[]?, string?
+function M.list(convert)
+  return function(text)
+    local list = {}
+    for part in (text .. ","):gmatch("%s*([^,]-)%s*,") do
+      local value, message = convert(part)
+      if value == nil then
+        return nil, message
+      end
+      list[#list + 1] = value
+    end
+    return list
+  end
+end
+
+-- Fields by their names in --lock, such as op1.tl.
+local function fields_by_name()
+  local fields = {}
+  for _, field in ipairs(ym.patch.fields()) do
+    fields[field.operator and ("op%d.%s"):format(field.operator, field.name) or field.name] = field
+  end
+  return fields
+end
+
+--- One register that is to keep a value: FIELD=VALUE, or FIELD alone for the value of the
+--- patch to start from.
+---@param text string
+---@return {name: string, field: table, value: integer?}? lock
+---@return string? message
+function M.lock(text)
+  local name, value = text:match("^([%w.]+)%s*=%s*(%-?%d+)$")
+  name = name or text
+  local field = fields_by_name()[name]
+  if not field then
+    return nil, ("'%s' locks nothing: expected a field such as algorithm=4 or op1.tl=20"):format(text)
+  end
+  value = math.tointeger(tonumber(value))
+  if value and (value < field.minimum or value > field.maximum) then
+    return nil, ("'%s' is out of range: expected %s=%d..%d"):format(text, name, field.minimum, field.maximum)
+  end
+  return { name = name, field = field, value = value }
+end
+
+-- Whether files of the format hold the settings of the LFO.
+local function holds_lfo()
+  for _, format in ipairs(ym.patch.formats()) do
+    if format.name == FORMAT then
+      return format.lfo
+    end
+  end
+end
+
+-- Fields of a patch as a whole that only the LFO gives a meaning.
+local OF_LFO = { ams = true, fms = true, lfo = true }
+
+-- The registers to lock as estimate takes them, and in words for the fingerprint.
+local function locked(list, start)
+  local lock, words = {}, {}
+  for _, item in ipairs(list or {}) do
+    local field, value = item.field, item.value
+    local from = start and (field.operator and start[field.operator] or start)
+    value = value or from and from[field.name]
+    if not value then
+      local message = "option '--lock': '%s' has no value, and there is no --start to take it from"
+      arguments.misuse(M.COMMAND, message:format(item.name))
+    elseif not field.operator and OF_LFO[field.name] and not holds_lfo() then
+      arguments.misuse(M.COMMAND, ("option '--lock': a .%s file cannot hold '%s'"):format(FORMAT, item.name))
+    end
+    local into = lock
+    if field.operator then
+      lock[field.operator] = lock[field.operator] or {}
+      into = lock[field.operator]
+    end
+    if into[field.name] and into[field.name] ~= value then
+      arguments.misuse(M.COMMAND, ("option '--lock': '%s' has two values"):format(item.name))
+    end
+    into[field.name] = value
+    words[#words + 1] = ("%s=%d"):format(item.name, value)
+  end
+  table.sort(words)
+  return lock, words
+end
+
+-- The one value of a list, unless the sounds are a group and it is the list that counts.
+local function one_or_list(list, options, name)
+  if not list or options.group and #list > 1 then
+    return list
+  elseif #list > 1 then
+    arguments.misuse(M.COMMAND, ("option '--%s': %d values, but without --group each sound is matched alone"):format(
+      name, #list))
+  end
+  return list[1]
+end
+
+---@class ym2612ml.MatchSettings
+---@field estimate table  options of ym.estimate, without note, velocity and models
+---@field note? number|number[]  MIDI
+---@field velocity? integer|integer[]
+---@field fingerprint string  the same for the same settings
+
+--- The settings that the options ask for. Raises, as for any wrong usage, where they
+--- contradict each other.
+---@param options table  of the command line
+---@return ym2612ml.MatchSettings? settings
+---@return string? message
+function M.new(options)
+  if options.lfo and not holds_lfo() then
+    arguments.misuse(M.COMMAND, ("option '--lfo': a .%s file cannot hold vibrato and tremolo"):format(FORMAT))
+  end
+  for _, name in ipairs { "lock", "start" } do
+    if options[name] and options.method ~= "search" then
+      arguments.misuse(M.COMMAND, ("option '--%s': only a search keeps to it, not --method %s"):format(name,
+        options.method))
+    end
+  end
+  local start, digest, message
+  if options.start then
+    start, message = ym.patch.read(options.start)
+    if not start then
+      return nil, message
+    end
+    digest = ym.store.sha256(assert(files.read(options.start)))
+  end
+  local lock, words = locked(options.lock, start)
+  local self = {
+    note = one_or_list(options.note, options, "note"),
+    velocity = one_or_list(options.velocity, options, "velocity"),
+    estimate = {
+      held = options.held, release = options.release, chip = options.chip, seed = options.seed,
+      renders = options.renders, budget = options.budget, method = options.method, lock = lock, start = start,
+      lfo = options.lfo,
+    },
+  }
+  self.fingerprint = json.encode {
+    held = options.held, release = options.release, chip = options.chip, seed = options.seed,
+    renders = options.renders, budget = options.budget, method = options.method, lfo = options.lfo,
+    lock = words, start = digest, models = options.models, group = options.group, note = options.note,
+    velocity = options.velocity,
+  }
+  return self
+end
+
+-- Without the separators at its end.
+local function trimmed(name)
+  return (name:gsub("[_%-%s.]+$", ""))
+end
+
+--- The note at the end of a file's name, after one of "_", "-", "." and a space: a name
+--- such as C4, F#3 or Bb2, or a MIDI number from 10 on.
+---@param path string
+---@return number? note  MIDI
+---@return string? rest  of the name, without the note
+function M.note_in_name(path)
+  local rest, text = paths.stem(path):match("^(.*[_%-%s.])([^_%-%s.]+)$")
+  if text and (text:find("^%a[#b]?%d$") or text:find("^[1-9]%d%d?$")) then
+    local note = arguments.note(text)
+    return note, note and trimmed(rest)
+  end
+end
+
+--- The notes of a group by the names of its files.
+---@param list string[]  paths
+---@return number[]? notes  MIDI; nil where a name has none
+function M.notes_in_names(list)
+  local notes = {}
+  for i, path in ipairs(list) do
+    notes[i] = M.note_in_name(path)
+    if not notes[i] then
+      return nil
+    end
+  end
+  return notes
+end
+
+--- The name of a group: what its files' names begin with, their notes left out.
+---@param list string[]  paths
+---@return string
+function M.group_name(list)
+  local common
+  for _, path in ipairs(list) do
+    local _, rest = M.note_in_name(path)
+    rest = rest or paths.stem(path)
+    common = common or rest
+    while common ~= rest:sub(1, #common) do
+      common = common:sub(1, -2)
+    end
+  end
+  common = trimmed(common)
+  return common ~= "" and common or "group"
+end
+
+return M
