@@ -31,24 +31,12 @@ describe("the command match", function()
     return text
   end
 
-  -- One line on stderr that has this in it, and the status.
   local function assert_fails(arguments, expected, status)
-    local _, complaint, found = run(arguments)
-    assert.equal(status or 1, found, complaint)
-    assert.is_truthy(complaint:find(expected, 1, true), complaint)
-    assert.equal(1, select(2, complaint:gsub("\n", "")), complaint)
+    support.assert_fails(COMMAND .. arguments, folder, expected, status)
   end
 
-  -- Names in the folder that are not hidden, in order.
   local function listed(inner)
-    local names = {}
-    for name in lfs.dir(folder .. (inner or "")) do
-      if name:sub(1, 1) ~= "." then
-        names[#names + 1] = name
-      end
-    end
-    table.sort(names)
-    return names
+    return support.listed(folder .. (inner or ""))
   end
 
   local function sound(name, note)

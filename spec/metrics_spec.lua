@@ -1,20 +1,11 @@
 local cjson = require "cjson"
 local core = require "ym2612ml.core"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local RATE = 53267
 
--- A decaying FM tone with a constant offset, as a voice of the chip has.
-local function tone(f0, index, decay, count, gain, offset)
-  local samples = ym.tensor.new { count }
-  for i = 1, count do
-    local t = (i - 1) / RATE
-    local phase = 2 * math.pi * f0 * t
-    samples[i] = (gain or 0.5) * math.exp(-decay * t)
-      * math.sin(phase + index * math.exp(-3 * t) * math.sin(2 * phase)) + (offset or 0.1)
-  end
-  return samples
-end
+local tone = support.fm_tone
 
 local TARGET = tone(220, 2, 2, 16000)
 

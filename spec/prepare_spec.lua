@@ -1,13 +1,8 @@
 local prepare = require "ym2612ml.prepare"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
-local PATCH = {
-  algorithm = 4, feedback = 3,
-  { mul = 2, dt = 0, tl = 30, rs = 0, ar = 31, dr = 9, sr = 2, rr = 7, sl = 4 },
-  { mul = 1, dt = 0, tl = 4, rs = 0, ar = 31, dr = 8, sr = 5, rr = 8, sl = 3 },
-  { mul = 1, dt = 0, tl = 28, rs = 0, ar = 31, dr = 8, sr = 4, rr = 8, sl = 5 },
-  { mul = 1, dt = 0, tl = 0, rs = 0, ar = 31, dr = 9, sr = 5, rr = 8, sl = 2 },
-}
+local PATCH = support.PLUCK
 
 local function sound(options)
   options = options or {}

@@ -23,6 +23,34 @@ M.PATCH = {
   { mul = 1, dt = -1, tl = 12, rs = 0, ar = 28, dr = 9, sr = 2, rr = 7, sl = 2 },
 }
 
+--- A plucked sound, without detune.
+M.PLUCK = {
+  algorithm = 4, feedback = 3,
+  { mul = 2, dt = 0, tl = 30, rs = 0, ar = 31, dr = 9, sr = 2, rr = 7, sl = 4 },
+  { mul = 1, dt = 0, tl = 4, rs = 0, ar = 31, dr = 8, sr = 5, rr = 8, sl = 3 },
+  { mul = 1, dt = 0, tl = 28, rs = 0, ar = 31, dr = 8, sr = 4, rr = 8, sl = 5 },
+  { mul = 1, dt = 0, tl = 0, rs = 0, ar = 31, dr = 9, sr = 5, rr = 8, sl = 2 },
+}
+
+--- A decaying FM tone at 53,267 Hz with a constant offset, as a voice of the chip has.
+---@param f0 number Hz
+---@param index number of modulation
+---@param decay number per second
+---@param count integer samples
+---@param gain? number default 0.5
+---@param offset? number default 0.1
+---@return ym2612ml.Tensor
+function M.fm_tone(f0, index, decay, count, gain, offset)
+  local samples = ym.tensor.new { count }
+  for i = 1, count do
+    local t = (i - 1) / 53267
+    local phase = 2 * math.pi * f0 * t
+    samples[i] = (gain or 0.5) * math.exp(-decay * t)
+      * math.sin(phase + index * math.exp(-3 * t) * math.sin(2 * phase)) + (offset or 0.1)
+  end
+  return samples
+end
+
 --- Makes an empty folder for files of a test.
 ---@return string path
 function M.new_folder()
@@ -104,6 +132,34 @@ function M.run(command, folder)
   os.remove(out)
   os.remove(err)
   return text, complaint, status
+end
+
+--- Names in a folder that are not hidden, in order.
+---@param folder string
+---@return string[]
+function M.listed(folder)
+  local names = {}
+  for name in lfs.dir(folder) do
+    if name:sub(1, 1) ~= "." then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+--- Runs a command that must fail: with this status and one line on stderr that has a text
+--- in it.
+---@param command string  as for run
+---@param folder string
+---@param expected string
+---@param status? integer default 1
+function M.assert_fails(command, folder, expected, status)
+  local _, complaint, found = M.run(command, folder)
+  assert(found == (status or 1), complaint)
+  assert(complaint:find(expected, 1, true), complaint)
+  assert(select(2, complaint:gsub("\n", "")) == 1, complaint)
+  assert(not complaint:find("traceback"), complaint)
 end
 
 --- Takes steps to their end.

@@ -110,6 +110,23 @@ local function arguments(target, candidate, options, caller, whole)
   return a, b, kind or rate
 end
 
+local function pcc_of(target, candidate, rate)
+  return core.metrics.correlation(log_spectra(target, candidate, rate))
+end
+
+local function lsd_of(target, candidate, rate)
+  return core.metrics.spread(log_spectra(target, candidate, rate))
+end
+
+-- What a measure gives of checked arguments; or nil, message, kind.
+local function measure(of, target, candidate, options, caller, whole)
+  local a, b, rate = arguments(target, candidate, options, caller, whole)
+  if not a then
+    return nil, b, rate
+  end
+  return of(a, b, rate)
+end
+
 --- Multi-scale spectral distance: the mean absolute difference of mel power in dB, each
 --- sound relative to its loudest band and not below -80 dB; mean of frames of 10, 25 and
 --- 100 ms, every 5, 10 and 50 ms, in 32, 64 and 128 HTK mel bands from 0 Hz to half the
@@ -121,11 +138,7 @@ end
 ---@return string? message
 ---@return string? kind  "input": no samples, or not numbers
 function M.mss(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "mss")
-  if not a then
-    return nil, b, rate
-  end
-  return mss_of(a, b, rate)
+  return measure(mss_of, target, candidate, options, "mss")
 end
 
 --- Warped cepstral distance: frames of 20 MFCC (50 ms every 10 ms, 128 mel bands in dB,
@@ -139,11 +152,7 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.wmfcc(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "wmfcc")
-  if not a then
-    return nil, b, rate
-  end
-  return wmfcc_of(a, b, rate)
+  return measure(wmfcc_of, target, candidate, options, "wmfcc")
 end
 
 --- Spectral optimal transport: how far, as a share of the band, the magnitudes of a frame
@@ -156,11 +165,7 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.sot(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "sot")
-  if not a then
-    return nil, b, rate
-  end
-  return sot_of(a, b, rate)
+  return measure(sot_of, target, candidate, options, "sot")
 end
 
 --- Cosine of the angle between the loudness curves: root mean squares of 50 ms every
@@ -172,11 +177,7 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.rms_cosine(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "rms_cosine")
-  if not a then
-    return nil, b, rate
-  end
-  return rms_cosine_of(a, b, rate)
+  return measure(rms_cosine_of, target, candidate, options, "rms_cosine")
 end
 
 --- Pearson's correlation of the log spectrograms (10 log10 of power + 1e-6; frames of 512
@@ -188,11 +189,7 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.pcc(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "pcc", true)
-  if not a then
-    return nil, b, rate
-  end
-  return core.metrics.correlation(log_spectra(a, b, rate))
+  return measure(pcc_of, target, candidate, options, "pcc", true)
 end
 
 --- Log-spectral distance: the root mean square difference of a frame of the spectrograms
@@ -204,11 +201,7 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.lsd(target, candidate, options)
-  local a, b, rate = arguments(target, candidate, options, "lsd", true)
-  if not a then
-    return nil, b, rate
-  end
-  return core.metrics.spread(log_spectra(a, b, rate))
+  return measure(lsd_of, target, candidate, options, "lsd", true)
 end
 
 --- All of them at once.

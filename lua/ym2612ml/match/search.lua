@@ -18,6 +18,7 @@ local PLANS = {
   { renders = math.huge, islands = 12, generation = 384, proposals = 1500, rounds = 10, climbs = 6, sharp = true },
 }
 
+local ADDED = 256 -- proposals that are judged in one step
 local PROPOSED = 0.6 -- share of the renders that proposals may take
 -- Seconds of notes rendered and compared in a second, about, where only seconds are given;
 -- and the seconds of all sounds from which a generation has fewer patches than planned.
@@ -112,7 +113,8 @@ function M.new(judge, models, options)
   local plan = plan_for(math.min(options.renders or math.huge, (options.budget or math.huge) * RATE / all))
   local self = setmetatable({
     judge = judge, models = models, options = options, plan = plan, limit = options.renders or math.huge,
-    rounds = 0, renders = 0, spent = 0, phase = "propose", probabilities = {}, climbing = {}, seconds = seconds,
+    rounds = 0, renders = 0, spent = 0, phase = "propose", probabilities = {}, climbing = {}, queued = {},
+    seconds = seconds,
     generation = math.ceil(plan.generation * math.min(1, USUAL / all)),
     untuned = options.note == nil and #judge.sounds == 1 and table.move(TUNINGS, 1, #TUNINGS, 1, {}) or {},
   }, Match)
@@ -149,13 +151,15 @@ function Match:propose(count)
   return list
 end
 
--- Adds proposals to a search.
-function Match:add(search, list)
+-- Has proposals added to a search, a part of them a step.
+function Match:queue(search, list)
   for take, packed in ipairs(list) do
     if self.options.start and self.rounds == 1 then
-      search:add(patches.pack { self.options.start }, take)
+      table.insert(self.queued, { search, patches.pack { self.options.start }, take })
     end
-    search:add(packed, take)
+    for first = 1, #packed, ADDED do
+      table.insert(self.queued, { search, packed:slice(first, math.min(first + ADDED - 1, #packed)), take })
+    end
   end
 end
 
@@ -214,23 +218,32 @@ function Match:tune()
   end
 end
 
--- Begins a round with its proposals: in the beginnings of notes, where that pays.
-function Match:begin_round(share)
+-- Begins a round with its proposals: in the beginnings of notes, where that pays, and where
+-- it is not from a given patch on that is searched.
+function Match:begin_round()
   local proposed = self.proposed or self:propose(self.plan.proposals // 2)
   self.proposed = nil
-  if self.plan.sharp and self.seconds >= LONG_ENOUGH * SHORT.seconds then
+  self:queue(self.core, proposed) -- first, so that there is something to show
+  if self.plan.sharp and not self.options.start and self.seconds >= LONG_ENOUGH * SHORT.seconds then
     self.short = open_core(self, {
       islands = SHORT.islands, frames = SHORT.frames, patience = SHORT.patience,
     }, SHORT.seconds)
-    self:add(self.short, proposed)
-    self.short_end = share + SHORT.share / self.plan.rounds
+    self:queue(self.short, proposed)
   end
-  self:add(self.core, proposed)
-  if not self.short then
-    return self:go_on()
+  self.phase = "add"
+end
+
+-- Adds what is queued, a part a step; then the round is under way.
+function Match:add(share)
+  local search, packed, take = table.unpack(table.remove(self.queued, 1))
+  search:add(packed, take)
+  if self.queued[1] then
+    return true
+  elseif self.short then
+    self.phase, self.short_end = "short", share + SHORT.share / self.plan.rounds
+    return true
   end
-  self.phase = "short"
-  return true
+  return self:go_on()
 end
 
 -- Goes over to whole notes: the best of the first few algorithms are climbed first.
@@ -289,7 +302,10 @@ end
 -- One step of the phase that it is in; false when there is nothing left to do.
 function Match:advance(share)
   if self.phase == "propose" then
-    return self:begin_round(share)
+    self:begin_round()
+  end
+  if self.phase == "add" then
+    return self:add(share)
   elseif self.phase == "short" then
     return self:evolve_short(share)
   elseif self.phase == "polish" then
