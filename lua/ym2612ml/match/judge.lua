@@ -9,6 +9,7 @@ Judge.__index = Judge
 
 local M = {}
 
+local IN_TUNE = 0.12 -- semitones
 local SAME_NOTE, OTHER_NOTE = 0.6, 0.18 -- semitones; the handicap in dB of a take beyond them
 
 local WHOLE = 18000 -- Hz up to which D hears
@@ -57,6 +58,18 @@ end
 function Judge:add_take(take)
   self.takes[#self.takes + 1] = take
   return #self.takes
+end
+
+--- Takes notes that are all but in tune for those in tune: most instruments are, and what a
+--- detuned voice of the chip is measured at is not what it plays. For notes that are not
+--- given.
+function Judge:snap()
+  for i, take in ipairs(self.takes) do
+    local nearest = math.floor((take.note or 0) + 0.5)
+    if take.note and math.abs(take.note - nearest) <= IN_TUNE then
+      self.takes[i] = { note = nearest, held = take.held }
+    end
+  end
 end
 
 --- What is added to the distances of a take before takes are compared: another note than

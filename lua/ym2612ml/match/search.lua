@@ -32,8 +32,8 @@ local SHORT = { seconds = 0.12, islands = 8, generation = 512, patience = 3, fra
 local SHORT_EXTRA = 0.03 -- seconds of a note that each render costs besides
 local LONG_ENOUGH = 3 -- times as long as its beginning a note is for that to pay
 local GATHER, SHARPEN = 0.75, 0.9 -- shares at which the islands meet, and D is whole
-local TUNINGS = { 0.3, 0.45, 0.7 } -- shares at which a pitch that was not given is tuned
-local CENTS = { 0, -20, -10, -5, -2.5, 2.5, 5, 10, 20 }
+local TUNINGS = { 0.3, 0.45, 0.6, 0.7 } -- shares at which a pitch that was not given is tuned
+local CENTS = { 0, -20, -10, -5, -2.5, -1.2, 1.2, 2.5, 5, 10, 20 }
 local TUNED = 0.01 -- dB that a tuning gains at least
 local TAKES = 24 -- at most
 local EXACT = 0.002 -- dB that nobody has to search below
@@ -118,6 +118,9 @@ function M.new(judge, models, options)
     generation = math.ceil(plan.generation * math.min(1, USUAL / all)),
     untuned = options.note == nil and #judge.sounds == 1 and table.move(TUNINGS, 1, #TUNINGS, 1, {}) or {},
   }, Match)
+  if self.untuned[1] then
+    judge:snap()
+  end
   local message, kind
   self.proposed, message, kind = self:propose(math.min(plan.proposals, math.floor(self.limit * PROPOSED)))
   if not self.proposed then
@@ -205,6 +208,7 @@ function Match:tune()
   for i, cents in ipairs(CENTS) do
     list[i], notes[i] = best.patch, play.note + cents / 100
   end
+  list[#list + 1], notes[#notes + 1] = best.patch, math.floor(play.note + 0.5)
   play.note = notes
   local distances = core.batch.distances(patches.pack(list), self.judge.targets[1], play):totable()
   local chosen = 1 -- no change
