@@ -128,27 +128,14 @@ static enum ym_status store_seeds(struct ym_search *search,
 	return YM_OK;
 }
 
-/* Puts a candidate into an island: not more of one algorithm than its niche holds. False
-** when it is not good enough. */
+static bool same_algorithm(const struct ym_candidate *a, const struct ym_candidate *b) {
+	return a->genes[YM_ALGORITHM] == b->genes[YM_ALGORITHM];
+}
+
+/* Puts a candidate into an island; false when it is not good enough. */
 static bool settle_in(struct ym_island *island, const struct ym_candidate *candidate) {
-	int alike = 0, last = -1;
-	struct ym_candidate *member = island->member;
-	for (int i = 0; i < island->count; i++) {
-		if (member[i].hash == candidate->hash)
-			return false;
-		if (member[i].genes[YM_ALGORITHM] == candidate->genes[YM_ALGORITHM]) {
-			alike++;
-			last = i;
-		}
-	}
-	if (alike >= NICHE) {
-		if (candidate->cost >= member[last].cost)
-			return false;
-		memmove(member + last, member + last + 1,
-		        (size_t)(island->count - last - 1) * sizeof *member);
-		island->count--;
-	}
-	return ym_search_insert(member, &island->count, YM_MEMBERS, candidate);
+	const struct ym_niche niche = {YM_MEMBERS, NICHE, same_algorithm};
+	return ym_search_insert(&niche, island->member, &island->count, candidate);
 }
 
 /* The best seeds go to islands that live already, too. */

@@ -85,19 +85,23 @@ static void remember(struct ym_search *search, const struct ym_candidate *candid
 	*seen = (struct ym_seen){candidate->hash, candidate->cost};
 }
 
-bool ym_search_insert(struct ym_candidate *list, int *count, int room,
-                      const struct ym_candidate *candidate) {
-	int at = *count;
-	if (at == room && candidate->cost >= list[at - 1].cost)
-		return false;
-	for (int i = 0; i < *count; i++)
+bool ym_search_insert(const struct ym_niche *niche, struct ym_candidate *list,
+                      int *count, const struct ym_candidate *candidate) {
+	int alike = 0, last = -1, at;
+	for (int i = 0; i < *count; i++) {
 		if (list[i].hash == candidate->hash)
 			return false;
-	if (*count < room)
-		(*count)++;
-	else
-		at--;
-	for (; at > 0 && list[at - 1].cost > candidate->cost; at--)
+		if (niche->alike(&list[i], candidate)) {
+			alike++;
+			last = i;
+		}
+	}
+	if (alike < niche->most)
+		last = *count < niche->room ? *count : *count - 1;
+	if (last < *count && candidate->cost >= list[last].cost)
+		return false;
+	*count += last == *count;
+	for (at = last; at > 0 && list[at - 1].cost > candidate->cost; at--)
 		list[at] = list[at - 1];
 	list[at] = *candidate;
 	return true;
@@ -113,28 +117,12 @@ static bool same_multiples(const struct ym_candidate *a, const struct ym_candida
 	return true;
 }
 
-/* Keeps the candidate if it is among the best of its algorithm: of those with the same
-** multiples, two. */
+/* Keeps the candidate if it is among the best of its algorithm. */
 static void keep(struct ym_search *search, const struct ym_candidate *candidate) {
-	int algorithm = candidate->genes[YM_ALGORITHM], alike = 0, last = -1;
-	struct ym_candidate *list = search->kept[algorithm];
-	int *count = &search->kept_count[algorithm];
-	for (int k = 0; k < *count; k++) {
-		if (list[k].hash == candidate->hash)
-			return;
-		if (same_multiples(&list[k], candidate)) {
-			alike++;
-			last = k;
-		}
-	}
-	if (alike >= ALIKE) {
-		if (candidate->cost >= list[last].cost)
-			return;
-		memmove(list + last, list + last + 1,
-		        (size_t)(*count - last - 1) * sizeof *list);
-		(*count)--;
-	}
-	ym_search_insert(list, count, YM_SEARCH_KEPT, candidate);
+	const struct ym_niche niche = {YM_SEARCH_KEPT, ALIKE, same_multiples};
+	int algorithm = candidate->genes[YM_ALGORITHM];
+	ym_search_insert(&niche, search->kept[algorithm], &search->kept_count[algorithm],
+	                 candidate);
 }
 
 size_t ym_search_row(const struct ym_search *search) {

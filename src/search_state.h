@@ -90,10 +90,17 @@ struct ym_sieve {
 	double share;
 };
 
-/* Puts a candidate into a list of at most room, sorted by cost; equal ones are not listed
-** twice. False when it is not good enough. */
-bool ym_search_insert(struct ym_candidate *list, int *count, int room,
-                      const struct ym_candidate *candidate);
+/* What a sorted list has room for: of those that are alike, only so many. */
+struct ym_niche {
+	int room, most;
+	bool (*alike)(const struct ym_candidate *a, const struct ym_candidate *b);
+};
+
+/* Puts a candidate into a list that is sorted by cost, the best first, in place of the
+** worst that is alike, or of all, where there are too many. False, and the list as it
+** was, when it is not good enough or there already. */
+bool ym_search_insert(const struct ym_niche *niche, struct ym_candidate *list,
+                      int *count, const struct ym_candidate *candidate);
 
 /* Judges count candidates, whether or not seen before; sieve: NULL renders all to the
 ** end. views: where not NULL, and only without a sieve, a row of ym_search_row floats for

@@ -165,13 +165,9 @@ local function start(sound, options)
   if not self.match then
     return nil, message, kind
   end
-  local seconds = 0
-  for _, one in ipairs(prepared) do
-    seconds = seconds + one.held + one.release
-  end
-  self.thorough = is_thorough(options, seconds)
+  self.thorough = is_thorough(options, self.judge.seconds)
   if options.budget then
-    self.searching = math.max(1e-6, options.budget - RANKING[self.thorough] * seconds)
+    self.searching = math.max(1e-6, options.budget - RANKING[self.thorough] * self.judge.seconds)
   end
   return self
 end

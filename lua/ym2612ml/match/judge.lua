@@ -24,12 +24,14 @@ end
 --- Judges patches by all sounds of a group.
 ---@param sounds ym2612ml.Prepared[]  one sound, or several of one instrument
 ---@param chip string  the output stage
----@return table? judge
+---@return table? judge  seconds: of all sounds; shortest: of the shortest
 ---@return string? message
 ---@return string? kind  "input": a sound is silent
 function M.new(sounds, chip)
-  local self = setmetatable({ sounds = sounds, chip = chip, targets = {} }, Judge)
+  local self = setmetatable({ sounds = sounds, chip = chip, targets = {}, seconds = 0, shortest = math.huge }, Judge)
   for i, sound in ipairs(sounds) do
+    local seconds = sound.held + sound.release
+    self.seconds, self.shortest = self.seconds + seconds, math.min(self.shortest, seconds)
     local options = { rate = prepare.RATE, source_rate = source_rate(sound) }
     local target, message, kind = core.target.new(sound.samples, options)
     if not target then

@@ -92,15 +92,6 @@ local function open_core(self, options, seconds)
   return search
 end
 
--- Seconds of the shortest sound, and of all.
-local function lengths(judge)
-  local shortest, all = math.huge, 0
-  for _, sound in ipairs(judge.sounds) do
-    shortest, all = math.min(shortest, sound.held + sound.release), all + sound.held + sound.release
-  end
-  return shortest, all
-end
-
 --- Begins a search.
 ---@param judge table
 ---@param models ym2612ml.Models
@@ -109,13 +100,11 @@ end
 ---@return string? message
 ---@return string? kind  "input"
 function M.new(judge, models, options)
-  local seconds, all = lengths(judge)
-  local plan = plan_for(math.min(options.renders or math.huge, (options.budget or math.huge) * RATE / all))
+  local plan = plan_for(math.min(options.renders or math.huge, (options.budget or math.huge) * RATE / judge.seconds))
   local self = setmetatable({
     judge = judge, models = models, options = options, plan = plan, limit = options.renders or math.huge,
     rounds = 0, renders = 0, spent = 0, phase = "propose", probabilities = {}, climbing = {}, queued = {},
-    seconds = seconds,
-    generation = math.ceil(plan.generation * math.min(1, USUAL / all)),
+    generation = math.ceil(plan.generation * math.min(1, USUAL / judge.seconds)),
     untuned = options.note == nil and #judge.sounds == 1 and table.move(TUNINGS, 1, #TUNINGS, 1, {}) or {},
   }, Match)
   if self.untuned[1] then
@@ -127,7 +116,7 @@ function M.new(judge, models, options)
     return nil, message, kind
   end
   self.core = open_core(self, {
-    islands = plan.islands, frames = FRAMES, early = math.min(EARLY, EARLY_SHARE * self.seconds),
+    islands = plan.islands, frames = FRAMES, early = math.min(EARLY, EARLY_SHARE * judge.shortest),
   })
   return self
 end
@@ -228,7 +217,7 @@ function Match:begin_round()
   local proposed = self.proposed or self:propose(self.plan.proposals // 2)
   self.proposed = nil
   self:queue(self.core, proposed) -- first, so that there is something to show
-  if self.plan.sharp and not self.options.start and self.seconds >= LONG_ENOUGH * SHORT.seconds then
+  if self.plan.sharp and not self.options.start and self.judge.shortest >= LONG_ENOUGH * SHORT.seconds then
     self.short = open_core(self, {
       islands = SHORT.islands, frames = SHORT.frames, patience = SHORT.patience,
     }, SHORT.seconds)
@@ -279,7 +268,7 @@ end
 
 -- Renders that a search of the beginnings has cost, in whole notes.
 function Match:short_renders()
-  return self.short and self.short:renders() * (SHORT.seconds + SHORT_EXTRA) / self.seconds or 0
+  return self.short and self.short:renders() * (SHORT.seconds + SHORT_EXTRA) / self.judge.shortest or 0
 end
 
 -- A generation on the whole notes.
