@@ -207,7 +207,7 @@ describe("the command", function()
           { stage = "b", done = 1, total = 1, summary = { records = 1 } },
         }
         ym.training.steps = function() return function() return table.remove(list, 1) end end
-        local report = require "ym2612ml.cli.report".new()
+        local report = require "ym2612ml.cli.console".new()
         function report:progress(_, _, label) io.write(label, "\n") end
         require "ym2612ml.cli.train".run({ output = arg[1], json = true }, report)
       ]]

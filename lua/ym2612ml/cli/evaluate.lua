@@ -3,7 +3,7 @@ local arguments = require "ym2612ml.cli.arguments"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
-local reports = require "ym2612ml.cli.report"
+local console = require "ym2612ml.cli.console"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -68,7 +68,7 @@ function M.define(command)
 end
 
 local function label(step)
-  local left = reports.time_left(step.eta)
+  local left = console.time_left(step.eta)
   return step.set and ("%s, %s: %s"):format(left, step.set, step.method) or left
 end
 

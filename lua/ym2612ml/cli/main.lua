@@ -2,7 +2,7 @@
 -- folder with `define(command)`, which adds its arguments to an argparse command, and
 -- `run(options, report)`, which does the work and reports failures.
 local argparse = require "argparse"
-local reports = require "ym2612ml.cli.report"
+local console = require "ym2612ml.cli.console"
 
 local M = {}
 
@@ -33,7 +33,7 @@ end
 ---@return integer status 0: all well, 1: something failed, 2: wrong usage,
 ---130: interrupted
 function M.run(arguments)
-  local report = reports.new()
+  local report = console.new()
   local ok, problem = pcall(function()
     local options = new_parser():parse(arguments)
     require("ym2612ml.cli." .. options.command).run(options, report)
@@ -46,7 +46,7 @@ function M.run(arguments)
     report:fail(("%s (see `%s --help`)"):format(problem.usage, problem.command))
     return USAGE
   end
-  if reports.is_interrupt(problem) then
+  if console.is_interrupt(problem) then
     report:fail(type(problem) == "table" and problem.interrupted or "interrupted")
     return INTERRUPTED
   end

@@ -4,7 +4,7 @@ local estimate = require "ym2612ml.estimate"
 local ledgers = require "ym2612ml.cli.match.ledger"
 local outputs = require "ym2612ml.cli.match.outputs"
 local paths = require "ym2612ml.cli.paths"
-local reports = require "ym2612ml.cli.report"
+local console = require "ym2612ml.cli.console"
 local settings_of = require "ym2612ml.cli.match.settings"
 local sounds = require "ym2612ml.sounds"
 local tell = require "ym2612ml.cli.match.tell"
@@ -84,7 +84,7 @@ local function follow(steps, keep, progress)
     return last.matches
   end)
   if not fine then
-    if last and reports.is_interrupt(matches) then
+    if last and console.is_interrupt(matches) then
       local _, problem = keep(last.matches, true)
       error({ interrupted = true, failure = problem }, 0)
     end
@@ -131,7 +131,7 @@ local function progress_of(job, item)
       left = step.eta + each * (job.pending - 1)
     end
     job.report:progress(job.done + step.share, #job.items, ("%s%s"):format(
-      left and reports.time_left(left) .. ", " or "", item.paths[1]:match("[^/]*$")))
+      left and console.time_left(left) .. ", " or "", item.paths[1]:match("[^/]*$")))
   end
 end
 

@@ -2,7 +2,7 @@
 local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local paths = require "ym2612ml.cli.paths"
-local reports = require "ym2612ml.cli.report"
+local console = require "ym2612ml.cli.console"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -124,7 +124,7 @@ function M.run(options, report)
   for number, case in ipairs(index.cases) do
     report:progress(number - 1, #index.cases, options.folder)
     local done, problem = pcall(difference, case, samples)
-    if not done and reports.is_interrupt(problem) then
+    if not done and console.is_interrupt(problem) then
       error(problem, 0)
     elseif not problem then
       exact = exact + 1

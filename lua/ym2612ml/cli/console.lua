@@ -4,7 +4,7 @@ local M = {}
 
 local Report = {}
 Report.__index = Report
-Report.__name = "ym2612ml.report"
+Report.__name = "ym2612ml.console"
 
 local BAR = 24 -- characters
 local WIDTH = 79
