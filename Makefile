@@ -70,7 +70,7 @@ lua/ym2612ml/core.so: $(OBJECTS)
 # operators of networks are many short ones that pay for vectors. These flags let loops
 # with choices and roots become vectors, and change no result.
 .build/voice.o: KERNEL = -O3
-.build/optim.o .build/convert.o .build/neighbours.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
+.build/optim.o .build/convert.o .build/neighbours.o .build/instrument.o $(patsubst src/%.c,.build/%.o,$(wildcard src/op_*.c)): \
   KERNEL = -O3 -fno-trapping-math -fno-math-errno
 
 # Kernels for one level of a CPU's instructions (simd.h), chosen at run time.

@@ -42,7 +42,10 @@ describe("the command", function()
       local text, complaint, status = run("--help")
       assert.equal(0, status)
       assert.equal("", complaint)
-      for _, name in ipairs { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" } do
+      for _, name in ipairs {
+        "match", "render", "table", "info", "dataset", "train", "evaluate", "compare", "sample", "reconstruct",
+        "verify",
+      } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")
         assert.equal(0, inner)
@@ -58,7 +61,7 @@ describe("the command", function()
       local help = run("train --help")
       for _, option in ipairs { "records", "epochs" } do
         local default = default_of("training", option)
-        assert.matches(("--%s COUNT [^-]*%%sDefault:%%s+%s%%."):format(option, default), help)
+        assert.matches(("--%s COUNT [^-]*%%sDefault:%%s+%s[.;]"):format(option, default), help)
       end
       local budgets = require "ym2612ml.estimate".BUDGETS
       local words = ("fast %%(%.0f ms%%), default %%(%d s%%), best %%(%d s%%)"):format(1000 * budgets.fast,

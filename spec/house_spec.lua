@@ -1,6 +1,7 @@
 -- What holds for the whole tree: who includes whom, what the module exports, and that
 -- the API, its annotations and the README name the same things.
 local lfs = require "lfs"
+local support = require "spec.support"
 local ym = require "ym2612ml"
 
 local function read(path)
@@ -245,6 +246,27 @@ describe("the documents", function()
     end
   end)
 
+  -- Objects of what learns from a synthesizer's sounds.
+  local function trained_objects()
+    local folder = support.new_folder()
+    support.finish(ym.synths.steps {
+      synth = ym.synths.get "simple_fm", output = folder .. "/data", count = 8, length = 0.01, rate = 4000,
+    })
+    support.finish(ym.learner.steps {
+      model = "fc_linear", data = folder .. "/data", output = folder .. "/model", epochs = 1,
+      options = { components = 2 }, front = { size = 16, hop = 16 },
+    })
+    local set, learner = assert(ym.synths.open(folder .. "/data")), assert(ym.learner.load(folder .. "/model"))
+    local rows = assert(ym.store.open_npy(folder .. "/data/train_00001/sounds.npy"))
+    local notes = { synth = ym.synths.get "opn2", observable = {}, splits = set.splits }
+    notes.splits.train.values = notes.synth:draw(2)
+    support.remove_folder(folder)
+    return {
+      SoundSplit = set.splits.train, Learner = learner, LearnerInput = learner.input, NpyRows = rows,
+      MatcherLearner = assert(require("ym2612ml.learner.matcher").new(notes)),
+    }
+  end
+
   it("annotate exactly the methods of the classes in Lua", function()
     local node, recorder
     local net = ym.nn.graph(function(g)
@@ -259,9 +281,14 @@ describe("the documents", function()
     local objects = {
       Network = net, Node = node, Recorder = recorder, Optimizer = ym.nn.optimizer(net),
       Pca = ym.pca.fit(x, { components = 1 }), Step = assert(ym.train.steps(net, { x = x }))(),
-      Sampler = ym.dataset.sampler { prior = ym.prior.fit {} },
+      Sampler = ym.dataset.sampler { prior = ym.prior.fit {} }, Synth = ym.synths.get "simple_fm",
+      Front = require("ym2612ml.networks.fronts").new({ kind = "raw" }, 8000, 100),
+      Targets = require("ym2612ml.networks.targets").new(ym.synths.get "simple_fm", { "attack" }, "values"),
       Models = assert(ym.models.load()), Neighbours = assert(ym.models.load()).neighbours,
     }
+    for class, object in pairs(trained_objects()) do
+      objects[class] = object
+    end
     local sources, classes = files_below("lua/ym2612ml", "lua"), {}
     for path, text in pairs(sources) do
       for class in text:gmatch("\n%-%-%-@class ym2612ml%.(%w+)") do

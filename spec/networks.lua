@@ -1,5 +1,7 @@
--- Two small networks that use most of the layers, for specs and for the comparison with
--- PyTorch, which builds the same from its own layers: see the names of the parameters.
+-- Small networks that use most of the layers, and InverSynth's, for specs and for the
+-- comparison with PyTorch, which builds the same from its own layers: see the names of the
+-- parameters.
+local published = require "ym2612ml.networks.published"
 local ym = require "ym2612ml"
 local nn = ym.nn
 
@@ -67,6 +69,19 @@ function M.conv_net(g)
   y = y:max_pool { size = 2, stride = 2 }:mean_pool { size = { 1, 2 }, stride = { 1, 2 } }
   local out = nn.dense(y:reshape { 3 * 2 * 4 }, 4, { name = "out" })
   return { large = large, out = out, loss = out:smooth_l1(g:input("target", { 4 })) }
+end
+
+--- A network of InverSynth as published: 23 parameters of 16 classes.
+---@param name string  of the architecture
+---@param shape integer[]  of its input
+---@return fun(g: table): table write  outputs out (probabilities), logits (batch, 368) and
+---  loss; inputs x and target
+function M.inversynth(name, shape)
+  return function(g)
+    local hidden = published.get(name).body(g, g:input("x", shape), shape, { hidden = 512 })
+    local logits = nn.dense(hidden, 368)
+    return { out = logits:sigmoid(), logits = logits, loss = logits:bce_logits(g:input("target", { 368 })) }
+  end
 end
 
 return M

@@ -7,6 +7,7 @@ local ym = require "ym2612ml"
 
 local RECIPE = { { kind = "mel", size = 256, bands = 8, on = { 0.01, 0.05 }, off = { 0.01 } } }
 
+local assert_fails = support.assert_steps_fail
 local assert_same_files, snapshot = support.assert_same_files, support.snapshot
 local read, write = support.read_file, support.write_file
 local finish = support.finish
@@ -62,18 +63,6 @@ describe("a data set in shards #c", function()
   end
 
   -- Asserts that the steps end with a failure of this kind, with this in its message.
-  local function assert_fails(next_step, kind, expected)
-    local step, message, found
-    repeat
-      step, message, found = next_step()
-    until not step
-    assert.is_false(step)
-    assert.equal(kind, found, message)
-    assert.is_truthy(message:find(expected, 1, true), message)
-    assert.is_nil(next_step())
-    return message
-  end
-
   -- Writes a table of patches, with further columns.
   local function write_table(rows)
     local names, lines = { "split", "family" }, {}
@@ -348,7 +337,8 @@ describe("a data set in shards #c", function()
     write(folder .. "/set/index.json", before["/index.json"]:sub(1, 99))
     assert_fails(steps("set"), "format", "index.json: is damaged (it is not JSON); choose another folder, or remove")
     write(folder .. "/set/index.json", "{\"name\": \"of another program\"}")
-    assert_fails(steps("set"), "format", "index.json: is no index of a data set; choose another folder, or remove")
+    assert_fails(steps("set"), "format",
+      "index.json: is no index of a data set of ym2612ml; choose another folder, or remove")
     os.remove(folder .. "/set/index.json")
     finish(steps("set"))
     assert_same_files(before, folder .. "/set")
@@ -402,7 +392,7 @@ describe("a data set in shards #c", function()
     local text = read(folder .. "/set/index.json")
     for expected, bytes in pairs {
       ["is damaged (it is not JSON)"] = text:sub(1, 50),
-      ["is no index of a data set"] = "{}",
+      ["is no index of a data set of ym2612ml"] = "{}",
       ["is of another version than 1"] = text:gsub('"version": 1', '"version": 2'),
       ["is damaged (it does not say how many"] = text:gsub('"count": 100', '"count": 1e18'),
       ["is damaged (it does not say how"] = text:gsub('"shard_records": 32', '"shard_records": 0'),
@@ -425,7 +415,7 @@ describe("a data set in shards #c", function()
       ["option 'recipe': 0 blocks given, expected 1..16"] = { recipe = {} },
       ["option 'recipe': its rate is 44100 Hz, expected 53267"] = { recipe = { rate = 44100, ym.dataset.recipe[1] } },
       ["option 'shard_records' is 1, too few for 100000 records"] = { count = 100000, shard_records = 1 },
-      ["and 144 values each exceed 256 MiB"] = { shard_records = 1 << 20,
+      ["and 288 bytes each exceed 256 MiB"] = { shard_records = 1 << 20,
         recipe = { { kind = "mel", size = 256, bands = 24, on = { 0, 0.01, 0.02, 0.03, 0.04, 0.05 } } } },
       ["unknown option 'records'"] = { records = 1 },
       ["option 'output' is 5, expected string"] = { output = 5 },

@@ -300,6 +300,62 @@ describe("an .npy file #c", function()
   end)
 end)
 
+describe("rows of an .npy file #c", function()
+  local values
+
+  before_each(function()
+    values = tensor.from({ { 1, 2 }, { 3, 4 }, { 5, 6 } }, "f16")
+    assert(store.write_npy(path, values))
+  end)
+
+  it("are read in any order, and more than once", function()
+    local rows = assert(store.open_npy(path))
+    assert.same({ 3, 2 }, rows.shape)
+    assert.equal("f16", rows.type)
+    local into = tensor.new({ 4, 2 }, "f16")
+    assert.is_true(rows:read(into, { 3, 1, 3 }))
+    assert.same({ { 5, 6 }, { 1, 2 }, { 5, 6 }, { 0, 0 } }, into:totable())
+    assert.is_true(rows:read(into:slice(4, 4), { 2 }))
+    assert.same({ 3, 4 }, into[4]:totable())
+    assert.is_true(rows:read(into, {}))
+    rows:close()
+  end)
+
+  it("are none beyond the ends, and fit the tensor", function()
+    local rows = assert(store.open_npy(path))
+    local into = tensor.new({ 1, 2 }, "f16")
+    for _, row in ipairs { 0, 4, 1.5, -1 } do
+      assert.error_matches(function() rows:read(into, { row }) end, "expected 1..3", 1, true)
+    end
+    for _, wrong in ipairs { tensor.new { 1, 2 }, tensor.new({ 1, 3 }, "f16"), tensor.new({ 2 }, "f16") } do
+      assert.error_matches(function() rows:read(wrong, { 1 }) end, "expected f16 and 1 rows of 2", 1, true)
+    end
+    assert.error_matches(function() rows:read(into, { 1, 2 }) end, "expected f16 and 2 rows", 1, true)
+    rows:close()
+  end)
+
+  it("are told to be missing when the file has become shorter", function()
+    assert(store.write_npy(path, tensor.new({ 20000, 2 }, "f16"))) -- more than is read ahead
+    local rows = assert(store.open_npy(path))
+    write(read():sub(1, -2))
+    local into = tensor.new({ 1, 2 }, "f16")
+    local done, message, kind = rows:read(into, { 20000 })
+    assert.is_nil(done)
+    assert.is_truthy(message:find(path, 1, true), message)
+    assert.equal("format", kind)
+    rows:close()
+    local opened
+    opened, message, kind = store.open_npy(path)
+    assert.is_nil(opened)
+    assert.is_truthy(message:find("does not suit its size", 1, true), message)
+    assert.equal("format", kind)
+    opened, message, kind = store.open_npy(path .. "/none")
+    assert.is_nil(opened)
+    assert.is_truthy(message:find(path, 1, true))
+    assert.equal("io", kind)
+  end)
+end)
+
 describe("SHA-256 #c", function()
   it("is that of the standard's examples", function()
     assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", store.sha256(""))

@@ -174,6 +174,23 @@ function M.finish(next_step)
   return assert(summary)
 end
 
+--- Asserts that steps end with a failure of this kind, whose message holds a text.
+---@param next_step fun(): table|false|nil, string?, string?
+---@param kind string
+---@param expected string
+---@return string message
+function M.assert_steps_fail(next_step, kind, expected)
+  local step, message, found
+  repeat
+    step, message, found = next_step()
+  until not step
+  assert(step == false, "the steps came to their end")
+  assert(kind == found, message)
+  assert(message:find(expected, 1, true), message)
+  assert(next_step() == nil)
+  return message
+end
+
 --- A note played on the six-channel chip as ym.render does it.
 ---@param patch table
 ---@param note {block: integer, fnum: integer, held: integer, release: integer, chip: string}  times in frames

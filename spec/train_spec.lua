@@ -302,3 +302,86 @@ describe("misuse of training", function()
     assert.is_truthy(message:find("input 'target' is missing"), message)
   end)
 end)
+
+describe("training from a source", function()
+  local net, data = make(1)
+
+  -- A source of the data whose rows change passes on.
+  local function source(change)
+    return {
+      rows = 50,
+      take = function(_, rows)
+        local list = rows:totable()
+        return change({ x = data.x:rows(list), target = data.target:rows(list) })
+      end,
+    }
+  end
+
+  local function whole(inputs)
+    return inputs
+  end
+
+  it("learns what it does from tensors, to the same bits", function()
+    local other = make(1)
+    local straight = run(net, data, OPTIONS)
+    local list = run(other, source(whole), with { validation = data })
+    assert.equal(#straight, #list)
+    for i, step in ipairs(list) do
+      assert.equal(straight[i].loss, step.loss)
+    end
+    for name, values in pairs(net:parameters()) do
+      assert.same(values:totable(), other:parameters()[name]:totable())
+    end
+  end)
+
+  it("goes on where it stopped", function()
+    local straight, first, second = make(2), make(2), make(2)
+    run(straight, source(whole), OPTIONS)
+    local dump
+    for step in train.steps(first, source(whole), OPTIONS) do
+      if step.step == 5 then
+        dump = step:dump()
+        break
+      end
+    end
+    run(second, source(whole), with { resume = dump })
+    for name, values in pairs(straight:parameters()) do
+      assert.same(values:totable(), second:parameters()[name]:totable())
+    end
+  end)
+
+  it("ends with its failure", function()
+    local next_step = assert(train.steps(net, source(function() return nil, "disk: is gone", "io" end)))
+    local step, message, kind = next_step()
+    assert.is_false(step)
+    assert.equal("step 1: disk: is gone", message)
+    assert.equal("io", kind)
+    assert.is_nil(next_step())
+  end)
+
+  it("is refused when it gives something else", function()
+    local function misuse(expected, data_given)
+      local done, message = pcall(function()
+        for step, reason in train.steps(net, data_given) do
+          assert(step, reason)
+        end
+      end)
+      assert.is_false(done)
+      assert.is_truthy(message:find(expected, 1, true), message)
+    end
+    misuse("gave nil, expected a table", source(function() return nil end))
+    misuse("gave 3, expected a table", source(function() return 3 end))
+    misuse("gave 2 rows of input 'x', expected 50", source(function(inputs)
+      inputs.x = inputs.x:slice(1, 2)
+      return inputs
+    end))
+    misuse("no input 'y'", source(function(inputs)
+      inputs.y = inputs.x
+      return inputs
+    end))
+    misuse("'target' is missing", source(function(inputs) return { x = inputs.x } end))
+    for _, rows in ipairs { 0, 1.5, "50", false } do
+      misuse("field 'rows' is", { rows = rows, take = function() end })
+    end
+  end)
+end)

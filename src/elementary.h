@@ -68,4 +68,26 @@ static inline float ym_normal_density(float x) {
 	return 0.39894228f * ym_exp(-0.5f * x * x);
 }
 
+/* What is left of a number of turns, |turns| < 2^51, without the whole ones: -1/2..1/2. */
+static inline double ym_turn(double turns) {
+	const double shift = 6755399441055744.0; /* as in ym_exp, of double precision */
+	return turns - (turns + shift - shift);
+}
+
+/* The angle in -1/4..1/4 turns that has the same sine; turns within +-1/2. */
+static inline double ym_turn_fold(double turns) {
+	return copysign(0.25 - fabs(fabs(turns) - 0.25), turns);
+}
+
+/* sin(2 pi turns) within 3e-11 of its value, relative; turns within +-1/2. */
+static inline double ym_sine(double turns) {
+	double q = ym_turn_fold(turns), t = q * q, p = -14.38139073315045;
+	p = p * t + 42.00779713431614;
+	p = p * t - 76.70417025210745;
+	p = p * t + 81.60522369012727;
+	p = p * t - 41.341702096925997;
+	p = p * t + 6.2831853070466906;
+	return p * q;
+}
+
 #endif

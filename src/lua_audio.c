@@ -1,5 +1,7 @@
 /* ym.audio, ym.pitch, ym.held and ym.survey: sound files, rates, and what a note's
 ** sound says. */
+#include <math.h>
+
 #include "audio.h"
 #include "lua_ym.h"
 #include "outline.h"
@@ -237,9 +239,30 @@ static int ym_lua_survey(lua_State *L) {
 	return 1;
 }
 
+/* audio.peaks(sounds) -> list of the largest absolute sample of each row of a tensor
+** (rows, samples); NaN for one that holds what is not a number */
+static int audio_peaks(lua_State *L) {
+	const struct ym_tensor *sounds = ym_check_f32(L, 1, 2);
+	const float *samples = sounds->data;
+	size_t length = sounds->shape[1];
+	lua_createtable(L, (int)sounds->shape[0], 0);
+	for (size_t row = 0; row < sounds->shape[0]; row++, samples += length) {
+		float peak = 0;
+		for (size_t i = 0; i < length; i++) {
+			float size = fabsf(samples[i]);
+			peak = size > peak || size != size ? size : peak;
+			if (peak != peak)
+				break;
+		}
+		lua_pushnumber(L, (lua_Number)peak);
+		lua_rawseti(L, -2, (lua_Integer)row + 1);
+	}
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"read", audio_read}, {"write", audio_write}, {"resample", audio_resample},
-	{"trim", audio_trim}, {NULL, NULL},
+	{"trim", audio_trim}, {"peaks", audio_peaks}, {NULL, NULL},
 };
 static const luaL_Reg topics[] = {{"pitch", ym_lua_pitch},
                                   {"held", ym_lua_held},

@@ -27,5 +27,6 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_dataset(L);
 	ym_open_heads(L);
 	ym_open_neighbours(L);
+	ym_open_synths(L);
 	return 1;
 }

@@ -258,6 +258,7 @@ static int tensor_slice(lua_State *L) {
 	struct ym_tensor view = *ym_check_tensor(L, 1);
 	lua_Integer size = (lua_Integer)view.shape[0];
 	lua_Integer first = luaL_checkinteger(L, 2), last = luaL_optinteger(L, 3, size);
+	luaL_argcheck(L, lua_isnoneornil(L, 4), 3, "only axis 1 is sliced: first, last");
 	if (first < 1 || last > size || last < first - 1)
 		luaL_error(L, "bad slice %I..%I of 1..%I", first, last, size);
 	view.data = (char *)view.data +

@@ -37,6 +37,7 @@ void ym_open_heads(lua_State *L);
 void ym_open_neighbours(lua_State *L);
 void ym_open_search(lua_State *L);
 void ym_open_metrics(lua_State *L);
+void ym_open_synths(lua_State *L);
 
 /* The world returns: pushes nil, message, kind and returns 3. Out of memory and
 ** misuse are raised instead. */

@@ -150,3 +150,14 @@ double ym_metrics_envelope(const float *a, const float *b, size_t count, size_t 
 	}
 	return ab / (sqrt(aa * bb) + 1e-12);
 }
+
+void ym_metrics_rank(const float *scores, size_t count, size_t truth, size_t *above,
+                     size_t *level) {
+	float own = scores[truth];
+	*above = *level = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool number = !isnan(scores[i]);
+		*above += isnan(own) ? number : scores[i] > own;
+		*level += isnan(own) ? !number : scores[i] == own;
+	}
+}

@@ -45,4 +45,9 @@ double ym_metrics_spread(const float *a, const float *b, size_t frames, size_t w
 double ym_metrics_envelope(const float *a, const float *b, size_t count, size_t size,
                            size_t hop);
 
+/* How many of count scores are higher than that of the class truth, and how many are as
+** high, its own among them. What is no number is below all that are. */
+void ym_metrics_rank(const float *scores, size_t count, size_t truth, size_t *above,
+                     size_t *level);
+
 #endif

@@ -146,10 +146,8 @@ static void rest_dead_rates(int8_t *op) {
 		op[YM_SSG] = 0;
 		if (op[YM_SL] == 0) /* sustain begins as the attack ends */
 			op[YM_DR] = 0;
-		else if (op[YM_DR] == 0) { /* the level stays at 0: sustain never comes */
-			op[YM_SL] = 15;
-			op[YM_SR] = 0;
-		}
+		else if (op[YM_DR] == 0) /* sustain never comes: a level that stays at 0 */
+			op[YM_SL] = op[YM_SR] = 0;
 	}
 }
 

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "convert.h"
+
 const char *const ym_type_names[] = {"f32", "f16", "u8", "i16", "i32", NULL};
 
 size_t ym_type_size(enum ym_type type) {
@@ -104,10 +106,18 @@ void ym_tensor_copy(struct ym_tensor *destination, const struct ym_tensor *sourc
 	size_t count = ym_tensor_count(source);
 	if (count == 0)
 		return;
-	if (destination->type == source->type && ym_tensor_contiguous(destination) &&
-	    ym_tensor_contiguous(source)) {
-		memmove(destination->data, source->data, count * ym_type_size(source->type));
-		return;
+	if (ym_tensor_contiguous(destination) && ym_tensor_contiguous(source)) {
+		if (destination->type == source->type) {
+			memmove(destination->data, source->data,
+			        count * ym_type_size(source->type));
+			return;
+		} else if (destination->type == YM_F32) {
+			ym_convert(source->type, source->data, destination->data, count);
+			return;
+		} else if (destination->type == YM_F16 && source->type == YM_F32) {
+			ym_convert_halves(source->data, destination->data, count);
+			return;
+		}
 	}
 	do {
 		ym_element_set(destination->type, ym_tensor_at(destination, index),

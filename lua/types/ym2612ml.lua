@@ -19,6 +19,7 @@ ym.estimate = require("ym2612ml.estimate").estimate
 ym.estimate_each = require("ym2612ml.estimate").estimate_each
 ym.estimate_steps = require("ym2612ml.estimate").steps
 ym.evaluate = require "ym2612ml.evaluate"
+ym.learner = require "ym2612ml.learner"
 ym.metrics = require "ym2612ml.metrics"
 ym.models = require "ym2612ml.models"
 ym.neighbours = require "ym2612ml.neighbours"
@@ -30,6 +31,7 @@ ym.prior = require "ym2612ml.prior"
 ym.propose = require "ym2612ml.propose"
 ym.recipes = require "ym2612ml.recipes"
 ym.store = require "ym2612ml.store"
+ym.synths = require "ym2612ml.synths"
 ym.train = require "ym2612ml.train"
 ym.training = require "ym2612ml.training"
 
@@ -251,6 +253,11 @@ function ym.audio.write(path, samples, rate, options) end
 ---@return string? message
 ---@return ym2612ml.Kind? kind "input"
 function ym.audio.resample(samples, from, to, options) end
+
+---The largest absolute sample of each sound; NaN for one that holds what is not a number.
+---@param sounds ym2612ml.Tensor f32 (sounds, samples)
+---@return number[]
+function ym.audio.peaks(sounds) end
 
 ---The sound from the onset of its note on.
 ---@param samples ym2612ml.Tensor f32 (samples)

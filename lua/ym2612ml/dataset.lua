@@ -1,6 +1,13 @@
 -- Data sets of rendered notes, as large as the disk: random patches and notes, what is
 -- heard of them, in shards of which each has a random sequence of its own. So it does not
--- matter where, in what order and with how many interruptions they are made.
+-- matter where, in what order and with how many interruptions they are made. The arrays of
+-- a shard (shards.lua tells the rest):
+--
+--   patches.npy   u1 (records, 49): each field's value less its minimum, in the order of
+--                 `fields` in the index
+--   notes.npy     u1 (records): MIDI
+--   held.npy      f4 (records): seconds from key-on to key-off
+--   features.npy  f2 (records, values): see `features` in the index
 local bank = require "ym2612ml.bank"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -9,6 +16,7 @@ local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local priors = require "ym2612ml.prior"
 local samplers = require "ym2612ml.sampler"
+local runs = require "ym2612ml.shards.run"
 local shards = require "ym2612ml.shards"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
@@ -19,7 +27,6 @@ local M = {
   random_note = samplers.random_note,
   mix = samplers.default_mix,
   read_patches = bank.read_patches,
-  open = shards.open,
   read = shards.read,
 }
 
@@ -44,9 +51,6 @@ local FRUITLESS = 16384
 local MOST_BYTES = 1 << 28 -- of the features of a shard, which are in memory as it is made
 
 local RULES = {
-  output = { type = "string", needed = true },
-  count = { type = "integer", least = 1, most = 1 << 40, needed = true },
-  validation = { type = "integer", least = 0, most = 1 << 40, default = 0 },
   patches = { type = "string" },
   prior = { type = "string" },
   mix = { type = "table" },
@@ -56,25 +60,9 @@ local RULES = {
   release = { type = "number", least = 0, most = 60, default = 0.5 },
   chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
   recipe = { type = "table", default = M.recipe },
-  seed = { type = "integer", default = 1 },
-  shard_records = { type = "integer", least = 1, most = 1 << 20, default = 8192 },
-  shard = { type = "table", default = { 1, 1 } },
-  split = { choices = { "train", "valid", "all" }, default = "all" },
 }
-
--- What is wrong with a pair of numbers, the second not below the first, or nil. words:
--- what they are called.
-local function pair_problem(name, pair, words, least, most, whole)
-  local good = #pair == 2
-  for i = 1, #pair do
-    local value = pair[i]
-    good = good and type(value) == "number" and value >= least and value <= most
-      and (not whole or math.tointeger(value) ~= nil)
-  end
-  if not good or pair[1] > pair[2] then
-    return ("option '%s': expected {%s} in %g..%g"):format(name, words, least, most)
-  end
-  return nil
+for name, rule in pairs(runs.rules) do
+  RULES[name] = rule
 end
 
 -- The plan of the features; or nil and what is wrong with the recipe.
@@ -100,22 +88,35 @@ local function check_settings(options)
       problem = "option 'mix': only draws from the prior are possible without option 'patches'"
     end
   end
-  problem = problem or pair_problem("notes", settings.notes, "lowest, highest", 0, 116, true)
-    or pair_problem("held", settings.held, "shortest, longest", 0.001, 60)
-    or pair_problem("shard", settings.shard, "i, n", 1, shards.most, true)
-  local most = math.max(settings.count, settings.validation)
-  if not problem and math.ceil(most / settings.shard_records) > shards.most then
-    problem = ("option 'shard_records' is %d, too few for %d records in %d shards"):format(
-      settings.shard_records, most, shards.most)
-  end
-  if not problem and settings.shard_records * features:count() * 2 > MOST_BYTES then
-    problem = ("option 'shard_records' is %d, and %d values each exceed %d MiB"):format(
-      settings.shard_records, features:count(), MOST_BYTES >> 20)
-  end
+  problem = problem or runs.pair_problem("notes", settings.notes, "lowest, highest", 0, 116, true)
+    or runs.pair_problem("held", settings.held, "shortest, longest", 0.001, 60)
+    or runs.problem(settings, 2 * features:count(), MOST_BYTES)
   check.no_problem(problem, 1, "steps")
   settings.mix = settings.patches and (settings.mix or samplers.default_mix) or nil
   return settings, features
 end
+
+local function one()
+  return nil
+end
+
+---@type ym2612ml.Layout
+local LAYOUT = {
+  format = "data set of ym2612ml", version = 1,
+  arrays = {
+    { name = "patches", type = "u8", width = function(index) return #index.fields end },
+    { name = "notes", type = "u8", width = one },
+    { name = "held", type = "f32", width = one },
+    { name = "features", type = "f16", width = function(index) return math.tointeger(index.features.values) end },
+  },
+  problem = function(index)
+    local features = index.features
+    if type(features) ~= "table" or type(features.values) ~= "number" or not math.tointeger(features.values)
+      or features.values < 0 or type(features.blocks) ~= "table" or type(index.fields) ~= "table" then
+      return "is damaged (it does not say what a record holds)"
+    end
+  end,
+}
 
 -- The prior and the real patches of each split; `skipped` are messages about files that
 -- hold no patch.
@@ -238,12 +239,7 @@ end
 -- Makes a shard; reports how many of its records there are.
 local function make_shard(settings, sources, features, shard, report)
   local source, dropped = new_source(settings, sources, shard), { silent = 0, duplicate = 0 }
-  local arrays = {
-    patches = core.tensor.new({ shard.records, shard.fields }, "u8"),
-    notes = core.tensor.new({ shard.records }, "u8"),
-    held = core.tensor.new({ shard.records }, "f32"),
-    features = core.tensor.new({ shard.records, shard.values }, "f16"),
-  }
+  local arrays = runs.new_arrays(shard)
   local most = math.max(SMALLEST, math.floor(ROUND / (settings.held[2] + settings.release)))
   local filled, fruitless = 0, 0
   while filled < shard.records do
@@ -260,75 +256,6 @@ local function make_shard(settings, sources, features, shard, report)
     end
   end
   return arrays, dropped
-end
-
--- The shards that this run is to make.
-local function own_shards(settings, all)
-  local own, records = {}, 0
-  for i, shard in ipairs(all) do
-    local wanted = settings.split == "all" or settings.split == shard.split
-    if wanted and (i - settings.shard[1]) % settings.shard[2] == 0 then
-      own[#own + 1] = shard
-      records = records + shard.records
-    end
-  end
-  return own, records
-end
-
-local function count_missing(all)
-  local missing = 0
-  for _, shard in ipairs(all) do
-    missing = missing + (shards.made(shard) and 0 or 1)
-  end
-  return missing
-end
-
--- Makes what is missing of this run's shards and checks the others.
-local function run(settings, features, begun, report)
-  local sources = read_sources(settings)
-  local part = ("%s_%d_of_%d"):format(settings.split, settings.shard[1], settings.shard[2])
-  local place = must(shards.begin(settings.output, new_index(settings, sources, features), part))
-  begun.place = place
-  local own, total = own_shards(settings, place.shards)
-  local sum = { silent = 0, duplicate = 0 }
-  local done, made, start = 0, 0, core.clock() -- start moves on while nothing is made
-  local function progress(stage, shard, filled)
-    local count = made + filled
-    local rate = count > 0 and count / (core.clock() - start) or nil
-    report {
-      stage = stage, shard = shard.name, done = done + filled, total = total, rate = rate,
-      eta = rate and (total - done - filled) / rate or nil,
-    }
-  end
-  for _, shard in ipairs(own) do
-    local before, there = core.clock(), shards.made(shard)
-    local arrays, dropped, kind
-    if there then
-      arrays, dropped, kind = shards.read(shard)
-      start = start + core.clock() - before
-      must(arrays, dropped, kind)
-    else
-      arrays, dropped = make_shard(settings, sources, features, shard, function(filled)
-        progress("records", shard, filled)
-      end)
-      must(shards.write(place, shard, arrays, dropped))
-      made = made + shard.records
-    end
-    done = done + shard.records
-    for reason, count in pairs(sum) do
-      sum[reason] = count + math.tointeger(dropped[reason])
-    end
-    progress(there and "check" or "records", shard, 0)
-  end
-  begun.place = nil
-  shards.finish(place)
-  report {
-    stage = "done", done = total, total = total,
-    summary = {
-      shards = #own, records = total, dropped = sum, missing = count_missing(place.shards),
-      skipped = sources.skipped,
-    },
-  }
 end
 
 --- Makes a data set in a folder, a step a call: stop by not calling. Called again with the
@@ -358,14 +285,33 @@ end
 ---  the end; or false, message, kind
 function M.steps(options)
   local settings, features = check_settings(options)
-  local begun = {}
-  return steps.new(function(report)
-    run(settings, features, begun, report)
-  end, function()
-    if begun.place then
-      shards.finish(begun.place)
-    end
+  return runs.steps(settings, LAYOUT, { "silent", "duplicate" }, function()
+    local sources = read_sources(settings)
+    return new_index(settings, sources, features), function(shard, report)
+      return make_shard(settings, sources, features, shard, report)
+    end, { skipped = sources.skipped }
   end)
+end
+
+---@class ym2612ml.Dataset
+---@field index table  index.json, decoded
+---@field recipe table  for ym.features.new: what the features are
+---@field shards ym2612ml.Shard[]  those that are there
+---@field missing ym2612ml.Shard[]  those not made yet
+
+--- Opens a data set, complete or not.
+---@param folder string
+---@return ym2612ml.Dataset? dataset
+---@return string? message
+---@return string? kind  "io" or "format"
+function M.open(folder)
+  local opened, message, kind = shards.open(folder, LAYOUT)
+  if not opened then
+    return nil, message, kind
+  end
+  local features = opened.index.features
+  opened.recipe = { rate = features.rate, floor = features.floor, table.unpack(features.blocks) }
+  return opened
 end
 
 return M

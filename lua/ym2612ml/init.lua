@@ -11,6 +11,7 @@ M.estimate = estimate.estimate
 M.estimate_each = estimate.estimate_each
 M.estimate_steps = estimate.steps
 M.evaluate = require "ym2612ml.evaluate"
+M.learner = require "ym2612ml.learner"
 M.metrics = require "ym2612ml.metrics"
 M.models = require "ym2612ml.models"
 M.neighbours = require "ym2612ml.neighbours"
@@ -22,6 +23,7 @@ M.prior = require "ym2612ml.prior"
 M.propose = require "ym2612ml.propose"
 M.recipes = require "ym2612ml.recipes"
 M.store = require "ym2612ml.store"
+M.synths = require "ym2612ml.synths"
 M.train = require "ym2612ml.train"
 M.training = require "ym2612ml.training"
 return M

@@ -2,18 +2,16 @@
 -- whose arrays are NumPy's.
 --
 --   index.json         what was asked for, and what is needed to read the rest
---   train_00001/       a shard of the training set; valid_00001/, ... to validate with
---     patches.npy      u1 (records, 49): each field's value less its minimum, in the order
---                      of `fields` in the index
---     notes.npy        u1 (records): MIDI
---     held.npy         f4 (records): seconds from key-on to key-off
---     features.npy     f2 (records, values): see `features` in the index
+--   train_00001/       a shard of the training set; valid_00001/, ... to validate with,
+--                      test_00001/, ... to judge by, where there are such
+--     NAME.npy         one of the arrays, a row a record
 --     shard.json       how many records, what was left out, CRC-32 of each array's elements
 --                      and SHA-256 of the index
 --
 -- The index does not grow with the shards, and a shard depends on nothing but the index:
 -- folders that several machines made from one index may simply be put together. A shard
 -- is made in a working folder and then renamed, so that it is there whole or not at all.
+-- Which arrays there are is told by the layout of a kind of data set.
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -24,9 +22,15 @@ local store = require "ym2612ml.store"
 
 local M = {}
 
-local FORMAT, VERSION = "data set of ym2612ml", 1
-local ARRAYS = { "patches", "notes", "held", "features" }
-local TYPES = { patches = "u8", notes = "u8", held = "f32", features = "f16" }
+---@class ym2612ml.Layout  of a kind of data set
+---@field format string  how the index names it
+---@field version integer
+---@field arrays {name: string, type: ym2612ml.Type, width: fun(index: table): integer?}[]
+---  width: numbers of a record, nil for one number without an axis of its own
+---@field problem fun(index: table): string?  what is wrong with an index that was read
+
+-- Splits and the fields of the index that count their records.
+local SPLITS = { { "train", "count" }, { "valid", "validation" }, { "test", "test" } }
 
 --- The most shards of a split: names have five digits.
 M.most = 99999
@@ -53,42 +57,45 @@ local function is_count(value)
 end
 
 -- What is wrong with an index that was read, or nil.
-local function index_problem(index)
-  if index.format ~= FORMAT then
-    return "is no index of a data set"
-  elseif index.version ~= VERSION then
-    return ("is of another version than %d"):format(VERSION)
-  elseif not (is_count(index.count) and is_count(index.validation) and is_count(index.shard_records))
-    or index.shard_records < 1 or math.max(index.count, index.validation) > M.most * index.shard_records then
-    return "is damaged (it does not say how many records there are)"
-  elseif type(index.features) ~= "table" or not is_count(index.features.values)
-    or type(index.features.blocks) ~= "table" or type(index.fields) ~= "table" then
-    return "is damaged (it does not say what a record holds)"
+local function index_problem(index, layout)
+  if index.format ~= layout.format then
+    return ("is no index of a %s"):format(layout.format)
+  elseif index.version ~= layout.version then
+    return ("is of another version than %d"):format(layout.version)
   end
-  return nil
+  local counted = is_count(index.shard_records) and index.shard_records > 0
+  for _, split in ipairs(SPLITS) do
+    local count = index[split[2]] or 0
+    counted = counted and is_count(count) and count <= M.most * index.shard_records
+  end
+  if not counted then
+    return "is damaged (it does not say how many records there are)"
+  end
+  return layout.problem(index)
 end
 
 ---@class ym2612ml.Shard
 ---@field name string  of its folder, such as train_00001
----@field split "train"|"valid"
+---@field split "train"|"valid"|"test"
 ---@field number integer  from 1 in its split
 ---@field records integer
 ---@field path string
----@field fields integer  values of a patch
----@field values integer  features of a record
+---@field arrays {name: string, type: ym2612ml.Type, width: integer?}[]
 ---@field settings string  SHA-256 of the index
 
 -- The shards that an index asks for, made or not.
-local function plan(folder, index, digest)
-  local list = {}
-  for _, split in ipairs { "train", "valid" } do
-    local left = math.tointeger(split == "train" and index.count or index.validation)
+local function plan(folder, index, layout, digest)
+  local list, arrays = {}, {}
+  for i, array in ipairs(layout.arrays) do
+    arrays[i] = { name = array.name, type = array.type, width = array.width(index) }
+  end
+  for _, split in ipairs(SPLITS) do
+    local left = math.tointeger(index[split[2]] or 0)
     for number = 1, math.ceil(left / index.shard_records) do
-      local name = ("%s_%05d"):format(split, number)
+      local name = ("%s_%05d"):format(split[1], number)
       list[#list + 1] = {
-        name = name, split = split, number = number, path = join(folder, name), settings = digest,
-        records = math.tointeger(math.min(index.shard_records, left)),
-        fields = #index.fields, values = math.tointeger(index.features.values),
+        name = name, split = split[1], number = number, path = join(folder, name), settings = digest,
+        records = math.tointeger(math.min(index.shard_records, left)), arrays = arrays,
       }
       left = left - list[#list].records
     end
@@ -144,12 +151,12 @@ local function rename(from, to)
 end
 
 -- Whether the folder has this index; or nil, message, kind when it has another.
-local function check_index(path, index, text)
+local function check_index(path, index, layout, text)
   if not lfs.symlinkattributes(path, "mode") then
     return false
   end
   local before, bytes, kind = read_json(path)
-  local problem = before and index_problem(before)
+  local problem = before and index_problem(before, layout)
   if problem then
     before, bytes, kind = nil, ("%s: %s"):format(path, problem), "format"
   end
@@ -172,18 +179,21 @@ end
 --- checks that the index is this one, and removes what an interrupted run left.
 ---@param folder string
 ---@param index table  the settings; format and version are added
+---@param layout ym2612ml.Layout
 ---@param part string  of the shards, made by one run at a time: names the working folder
 ---@return ym2612ml.DatasetPlace? place
 ---@return string? message
 ---@return string? kind  "io", "format" or "input" (other settings)
-function M.begin(folder, index, part)
-  index.format, index.version = FORMAT, VERSION
+function M.begin(folder, index, layout, part)
+  index.format, index.version = layout.format, layout.version
   local text, path = json.document(index), join(folder, "index.json")
-  local there, message, kind = check_index(path, index, text)
+  local there, message, kind = check_index(path, index, layout, text)
   if there == nil then
     return nil, message, kind
   end
-  local place = { work = join(folder, ".work_" .. part), shards = plan(folder, index, store.sha256(text)) }
+  local place = {
+    work = join(folder, ".work_" .. part), shards = plan(folder, index, layout, store.sha256(text)),
+  }
   for _, needed in ipairs { folder, place.work } do
     local made, reason, failure = files.make_folder(needed)
     if not made then
@@ -235,7 +245,7 @@ end
 --- made meanwhile stays: it has the same bytes.
 ---@param place ym2612ml.DatasetPlace
 ---@param shard ym2612ml.Shard
----@param arrays table<string, ym2612ml.Tensor>  patches, notes, held and features
+---@param arrays table<string, ym2612ml.Tensor>  those of the layout
 ---@param dropped table<string, integer>  what was left out
 ---@return true? done
 ---@return string? message
@@ -243,7 +253,8 @@ end
 function M.write(place, shard, arrays, dropped)
   local draft, sums = join(place.work, shard.name), {}
   local done, message, kind = files.make_folder(draft)
-  for _, name in ipairs(ARRAYS) do
+  for _, array in ipairs(shard.arrays) do
+    local name = array.name
     if done then
       sums[name] = core.store.checksum("", { arrays[name] })
       done, message, kind = store.write_npy(join(draft, name .. ".npy"), arrays[name])
@@ -286,47 +297,101 @@ local function begins_with(path, bytes)
   return file ~= nil and file:read(#bytes) == bytes
 end
 
+-- Whether this is the type and shape that an array of a shard has.
+local function fits(shard, array, kind, shape)
+  return kind == array.type and shape[1] == shard.records and shape[2] == array.width and not shape[3]
+end
+
 -- One array of a shard; or nil, message, kind.
-local function read_array(shard, info, name)
-  local path = join(shard.path, name .. ".npy")
-  local array, message, kind = store.read_npy(path)
-  if not array then
+local function read_checked(shard, info, array)
+  local path = join(shard.path, array.name .. ".npy")
+  local values, message, kind = store.read_npy(path)
+  if not values then
     return nil, message, kind
   end
-  local shape, width = array:shape(), name == "patches" and shard.fields or name == "features" and shard.values
-  if array:type() ~= TYPES[name] or shape[1] ~= shard.records or (shape[2] or false) ~= width or shape[3] then
+  if not fits(shard, array, values:type(), values:shape()) then
     return nil, path .. ": is damaged (its shape or type is wrong)", "format"
-  elseif not begins_with(path, store.npy_header(array)) then
+  elseif not begins_with(path, store.npy_header(values)) then
     return nil, path .. ": is damaged (its header is not as it was written)", "format"
-  elseif core.store.checksum("", { array }) ~= info.arrays[name] then
+  elseif core.store.checksum("", { values }) ~= info.arrays[array.name] then
     return nil, path .. ": is damaged (its checksum is wrong)", "format"
   end
-  return array
+  return values
+end
+
+-- The failure of reading a shard, with advice.
+local function unreadable(shard, message, kind)
+  return nil, ("%s; if that cannot be mended, remove the folder %s to have it made again"):format(
+    message, shard.path), kind
 end
 
 --- Reads a shard into memory and checks it.
 ---@param shard ym2612ml.Shard  from open
----@return {patches: ym2612ml.Tensor, notes: ym2612ml.Tensor, held: ym2612ml.Tensor, features: ym2612ml.Tensor}? arrays
----  u8 (records, 49), u8 (records), f32 (records), f16 (records, values)
----@return table<string, integer>|string? dropped  how many draws were left out: `silent`
----  and `duplicate`; or a message that names the file
+---@return table<string, ym2612ml.Tensor>? arrays  those of the layout, a row a record
+---@return table<string, integer>|string? dropped  how many draws were left out, by reason;
+---  or a message that names the file
 ---@return string? kind  "io" or "format"
 function M.read(shard)
   check.type(shard, "table", 1, "read")
   check.type(shard.path, "string", 1, "read")
   local info, message, kind = read_info(shard)
   local arrays = {}
-  for _, name in ipairs(ARRAYS) do
+  for _, array in ipairs(shard.arrays) do
     if info then
-      arrays[name], message, kind = read_array(shard, info, name)
-      info = arrays[name] and info
+      arrays[array.name], message, kind = read_checked(shard, info, array)
+      info = arrays[array.name] and info
     end
   end
   if not info then
-    return nil, ("%s; if that cannot be mended, remove the folder %s to have it made again"):format(
-      message, shard.path), kind
+    return unreadable(shard, message, kind)
   end
   return arrays, info.dropped
+end
+
+local function array_named(shard, name)
+  for _, array in ipairs(shard.arrays) do
+    if array.name == name then
+      return array
+    end
+  end
+end
+
+--- Reads one array of a shard into memory and checks it.
+---@param shard ym2612ml.Shard  from open
+---@param name string
+---@return ym2612ml.Tensor? values  a row a record
+---@return string? message  names the file
+---@return string? kind  "io" or "format"
+function M.read_array(shard, name)
+  local info, message, kind = read_info(shard)
+  local values
+  if info then
+    values, message, kind = read_checked(shard, info, array_named(shard, name))
+  end
+  if not values then
+    return unreadable(shard, message, kind)
+  end
+  return values
+end
+
+--- Opens one array of a shard to read some of its rows at a time, unchecked but for its
+--- type and shape.
+---@param shard ym2612ml.Shard  from open
+---@param name string
+---@return ym2612ml.NpyRows? rows  see store.open_npy
+---@return string? message  names the file
+---@return string? kind  "io" or "format"
+function M.open_array(shard, name)
+  local path = join(shard.path, name .. ".npy")
+  local rows, message, kind = store.open_npy(path)
+  if not rows then
+    return unreadable(shard, message, kind)
+  end
+  if fits(shard, array_named(shard, name), rows.type, rows.shape) then
+    return rows
+  end
+  rows:close()
+  return unreadable(shard, path .. ": is damaged (its shape or type is wrong)", "format")
 end
 
 --- Whether a shard has been made.
@@ -336,34 +401,26 @@ function M.made(shard)
   return lfs.symlinkattributes(shard.path, "mode") ~= nil
 end
 
----@class ym2612ml.Dataset
----@field index table  index.json, decoded
----@field recipe table  for ym.features.new: what the features are
----@field shards ym2612ml.Shard[]  those that are there
----@field missing ym2612ml.Shard[]  those not made yet
-
 --- Opens a data set, complete or not.
 ---@param folder string
----@return ym2612ml.Dataset? dataset
+---@param layout ym2612ml.Layout
+---@return {index: table, shards: ym2612ml.Shard[], missing: ym2612ml.Shard[]}? dataset
+---  index: index.json, decoded; shards: those that are there; missing: not made yet
 ---@return string? message
 ---@return string? kind  "io" or "format"
-function M.open(folder)
+function M.open(folder, layout)
   check.type(folder, "string", 1, "open")
   local path = join(folder, "index.json")
   local index, bytes, kind = read_json(path)
   if not index then
     return nil, bytes, kind
   end
-  local problem = index_problem(index)
+  local problem = index_problem(index, layout)
   if problem then
     return nil, ("%s: %s"):format(path, problem), "format"
   end
-  local opened = { index = index, recipe = {}, shards = {}, missing = {} }
-  for i, block in ipairs(index.features.blocks) do
-    opened.recipe[i] = block
-  end
-  opened.recipe.rate, opened.recipe.floor = index.features.rate, index.features.floor
-  for _, shard in ipairs(plan(folder, index, store.sha256(bytes))) do
+  local opened = { index = index, shards = {}, missing = {} }
+  for _, shard in ipairs(plan(folder, index, layout, store.sha256(bytes))) do
     local list = M.made(shard) and opened.shards or opened.missing
     list[#list + 1] = shard
   end

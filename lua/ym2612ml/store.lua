@@ -8,6 +8,7 @@
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").store
+local rows = require "ym2612ml.store.rows"
 local tensor = require("ym2612ml.core").tensor
 
 local M = {}
@@ -420,6 +421,26 @@ local function read_npy_header(source)
     return nil, "has a shape that does not suit its size"
   end
   return kind, shape
+end
+
+--- Opens a .npy file to read some of its rows at a time: for what is larger than memory.
+---@param path string
+---@return ym2612ml.NpyRows? rows
+---@return string? message  names the path
+---@return string? kind  "io" or "format"
+function M.open_npy(path)
+  check.type(path, "string", 1, "open_npy")
+  local source, reason, failure = file_source(path)
+  if not source then
+    return nil, reason, failure
+  end
+  local kind, shape = read_npy_header(source)
+  local problem = not kind and shape or #shape == 0 and "has no rows" or nil
+  if problem then
+    source.file:close()
+    return nil, ("%s: %s"):format(path, problem), "format"
+  end
+  return rows.new(path, source, kind, shape, BYTES[kind])
 end
 
 --- Reads a NumPy .npy file of f4, f2, u1, i2 or i4, little-endian, in C's order.

@@ -3,7 +3,6 @@
 package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
 package.cpath = "./lua/?.so;" .. package.cpath
 local ym = require "ym2612ml"
-local inversynth = require "ym2612ml.networks.inversynth"
 local networks = require "spec.networks"
 
 local folder = assert(arg[1], "a folder is missing")
@@ -48,10 +47,12 @@ local cases = {
     return ym.nn.graph(mlp), { x = draw({ 8, 200 }, normal), target = draw({ 8, 64 }, normal) }
   end,
   conv6xl = function()
-    return inversynth.conv6_xl(), { x = draw({ 2, 64, 257 }, normal), target = draw({ 2, 368 }, chance) }
+    return ym.nn.graph(networks.inversynth("conv6_xl", { 64, 257 })),
+      { x = draw({ 2, 64, 257 }, normal), target = draw({ 2, 368 }, chance) }
   end,
   conve2e = function()
-    return inversynth.conv_e2e(), { x = draw({ 1, 16384 }, normal), target = draw({ 1, 368 }, chance) }
+    return ym.nn.graph(networks.inversynth("conv_e2e", { 16384 })),
+      { x = draw({ 1, 16384 }, normal), target = draw({ 1, 368 }, chance) }
   end,
 }
 local small = {

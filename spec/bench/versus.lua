@@ -4,8 +4,8 @@
 package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
 package.cpath = "./lua/?.so;" .. package.cpath
 local ym = require "ym2612ml"
-local inversynth = require "ym2612ml.networks.inversynth"
 local models = require "ym2612ml.models"
+local specimens = require "spec.networks"
 
 local folder = assert(arg[1], "a folder is missing")
 local rng = ym.rng.new { seed = 1 }
@@ -33,10 +33,16 @@ local function mlp()
   end)
 end
 
+local function inversynth(name, shape)
+  return function()
+    return ym.nn.graph(specimens.inversynth(name, shape))
+  end
+end
+
 local networks = {
   mlp = { make = mlp, input = { 200 }, outputs = 64 },
-  conv6xl = { make = inversynth.conv6_xl, input = { 64, 257 }, outputs = 368 },
-  conve2e = { make = inversynth.conv_e2e, input = { 16384 }, outputs = 368 },
+  conv6xl = { make = inversynth("conv6_xl", { 64, 257 }), input = { 64, 257 }, outputs = 368 },
+  conve2e = { make = inversynth("conv_e2e", { 16384 }), input = { 16384 }, outputs = 368 },
 }
 
 local made = {}

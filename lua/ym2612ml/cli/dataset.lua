@@ -1,14 +1,17 @@
 -- ym2612ml dataset: notes of random patches and what is heard of them, for networks to
--- learn from.
+-- learn from; or with --synth sounds of any synthesizer (cli/dataset/sounds.lua).
 local arguments = require "ym2612ml.cli.arguments"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
+local sounds = require "ym2612ml.cli.dataset.sounds"
 local shards = require "ym2612ml.shards"
+local synth_options = require "ym2612ml.cli.synth"
 local ym = require "ym2612ml"
 
 local M = {}
 
 local MOST = 1 << 40 -- records
+local SHARD_RECORDS = 8192 -- notes in a shard where nothing is said
 
 -- Makes a converter of LOW-HIGH, or of one value that is both, to a pair.
 local function range(convert)
@@ -51,11 +54,14 @@ function M.define(command)
   command:description("Renders notes of random patches exactly as the chip plays them and writes, in "
     .. "shards of NumPy's .npy, the registers, the note and what is heard of it. Stop at any time: the "
     .. "same command goes on where it stopped, and ends with the same bytes. Notes that do not sound "
-    .. "are left out, and repetitions in a shard.")
-  command:option("-o --output", "Folder for the data set."):argname("DIR"):default("dataset")
+    .. "are left out, and repetitions in a shard. With --synth it is the sounds themselves, of any "
+    .. "synthesizer, that are written, and the parameters they were made with.")
+  command:option("-o --output --out", "Folder for the data set."):argname("DIR"):default("dataset")
   arguments.add(command, "--count", "COUNT", arguments.integer(1, MOST), "Notes to learn from.", "100000")
   arguments.add(command, "--validation", "COUNT", arguments.integer(0, MOST),
     "Further notes, to validate with; of real patches of other families.", "0")
+  arguments.add(command, "--test", "COUNT", arguments.integer(0, MOST),
+    "With --synth: further sounds, to judge by.", "0")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
     "Start of the random draws: the same number, the same data set.", "1")
   command:option("--patches", "Real patches to start from: a patch file, a folder of them or a table as "
@@ -78,13 +84,21 @@ function M.define(command)
   arguments.add(command, "--release", "SECONDS", arguments.number(0, 60, "a time in seconds"),
     "Seconds that sound on after the key is let go.", "0.5")
   arguments.add_chip(command, "ym2612")
-  arguments.add(command, "--shard-records", "COUNT", arguments.integer(1, 1 << 17), "Notes in a shard.", "8192")
+  arguments.add(command, "--shard-records", "COUNT", arguments.integer(1, 1 << 17),
+    "Notes in a shard. Default: 8192; of sounds fewer where they are long.")
   arguments.add(command, "--shard", "I/N", part,
     "Make every N-th shard from the I-th on: N machines share the work, and their folders put "
     .. "together are the data set.", "1/1")
-  command:option("--split", "Which shards to make."):choices({ "train", "valid", "all" }):default("all")
+  command:option("--split", "Which shards to make."):choices({ "train", "valid", "test", "all" }):default("all")
+  synth_options.define(command, "Make sounds of this synthesizer")
+  arguments.add(command, "--note", "NOTE", arguments.note, "With --synth opn2: the note of all sounds. Default: C4.")
+  command:option("--wav", "With --synth: folder for a WAV of each sound and a table of the parameters, too.")
+    :argname("DIR")
   command:flag("--json", "Print a summary as one JSON document.")
 end
+
+-- Options that only --synth gives a meaning.
+local FOREIGN = { "fix", "classes", "rate", "length", "note", "wav" }
 
 -- The mix that the shares given amount to, nil when none is; nil and what is wrong.
 local function mix_of(options)
@@ -127,7 +141,14 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
+  if options.synth then
+    return sounds.run(options, report)
+  end
   local mix, problem = mix_of(options)
+  options.shard_records = options.shard_records or SHARD_RECORDS
+  for _, name in ipairs(FOREIGN) do
+    problem = problem or options[name] ~= nil and ("--%s goes with --synth"):format(name) or nil
+  end
   local most = shards.most * options.shard_records
   if not problem and math.max(options.count, options.validation) > most then
     problem = ("--shard-records %d: %d shards of them hold %d notes at most"):format(

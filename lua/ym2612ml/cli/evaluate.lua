@@ -1,14 +1,11 @@
--- ym2612ml evaluate: the benchmark card of the matcher.
+-- ym2612ml evaluate: the benchmark card of the matcher (cli/evaluate/card.lua), or with
+-- --model how well a published network tells parameters (cli/evaluate/learner.lua).
 local arguments = require "ym2612ml.cli.arguments"
-local files = require "ym2612ml.files"
-local json = require "ym2612ml.json"
-local paths = require "ym2612ml.cli.paths"
-local console = require "ym2612ml.cli.console"
+local card = require "ym2612ml.cli.evaluate.card"
+local learner = require "ym2612ml.cli.evaluate.learner"
 local ym = require "ym2612ml"
 
 local M = {}
-
-local WORST = 3 -- targets of a set that are named
 
 -- Makes a converter of names with commas between to a list; check answers nil, message
 -- for what is none.
@@ -37,25 +34,27 @@ local function one_of(known)
   end
 end
 
---- Adds the arguments to an argparse command.
----@param command table
-function M.define(command)
+-- Options that only one of the two jobs gives a meaning.
+local CARD = {
+  "sets", "budget", "chip", "patches", "seed", "baselines", "pitch_unknown", "disturb", "models", "soundfont", "work",
+}
+local LEARNER = { "data", "split", "csv", "sounds", "wav", "examples" }
+
+-- What the options of the card are where they are not given.
+local DEFAULTS = { count = 20, sets = ym.evaluate.sets, budget = { "default" }, chip = "ym2612", seed = 1 }
+
+local function define_card(command)
   local sets = table.concat(ym.evaluate.sets, ",")
-  command:summary("Measure how good the matches are.")
-  command:description("Makes sets of sounds from a seed, matches them and judges the answers: D, published "
-    .. "measures, the algorithm and registers where they are known, with 95 % confidence intervals. With "
-    .. "--work it can be stopped at any time: the same command goes on where it stopped, and may ask for more.")
   arguments.add(command, "--sets", "LIST", list_of(one_of(ym.evaluate.sets)), "Which sets: " .. sets
-    .. ". real and, where there are some, chip need --patches; gm and drums are played by fluidsynth.", sets)
-  arguments.add(command, "--count", "COUNT", arguments.integer(1, 100000), "Targets in each set.", "20")
+    .. ". real and, where there are some, chip need --patches; gm and drums are played by fluidsynth. Default: all.")
   arguments.add(command, "--budget", "LIST", list_of(ym.evaluate.budget), "Budgets: fast (50 ms), default "
-    .. "(5 s), best (60 s), seconds such as 0.2s, or a number of renders such as 640.", "default")
-  arguments.add_chip(command, "ym2612")
+    .. "(5 s), best (60 s), seconds such as 0.2s, or a number of renders such as 640. Default: default.")
+  arguments.add_chip(command)
   command:option("--patches", "Real patches that the networks have not learned from: a folder of patch "
     .. "files, or a table as CSV, of which the rows whose `split` is `train` are left out.")
     :argname("FILE|DIR")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
-    "Start of the random draws: the same number, the same targets.", "1")
+    "Start of the random draws: the same number, the same targets. Default: 1.")
   arguments.add(command, "--baselines", "LIST", list_of(one_of(ym.evaluate.baselines)),
     "Also what simpler methods find with the same budgets: " .. table.concat(ym.evaluate.baselines, ",") .. ".")
   command:flag("--pitch-unknown", "Also without being told the note.")
@@ -64,114 +63,42 @@ function M.define(command)
   command:option("--models", "Folder of the networks. Default: those that are shipped."):argname("DIR")
   command:option("--soundfont", "Soundfont for gm and drums. Default: the installed one."):argname("FILE")
   command:option("--work", "Folder for the results so far, to go on from after a stop."):argname("DIR")
-  command:option("--json", "File for the card and every result, as one JSON document."):argname("FILE")
 end
 
-local function label(step)
-  local left = console.time_left(step.eta)
-  return step.set and ("%s, %s: %s"):format(left, step.set, step.method) or left
+local function define_learner(command)
+  command:option("--model", "Judge this model instead: a folder of `train --model`."):argname("DIR")
+  command:option("--data", "With --model: sounds to judge it by, a folder of `dataset --synth`."):argname("DIR")
+  command:option("--split", "With --model: which of them. Default: test."):choices({ "train", "valid", "test" })
+  command:option("--csv", "With --model: file for the figures of every parameter, as CSV."):argname("FILE")
+  command:option("--sounds", "With --model: file for what was told of every sound, as CSV."):argname("FILE")
+  command:option("--wav", "With --model: folder for the first sounds as WAV files: the original, a copy from its "
+    .. "true parameters, and the reconstruction from those told."):argname("DIR")
+  arguments.add(command, "--examples", "COUNT", arguments.integer(0, 10 ^ 6 | 0),
+    "With --wav: how many sounds. Default: 10.")
 end
 
-local function number(value, format)
-  return value and format:format(value) or "-"
+--- Adds the arguments to an argparse command.
+---@param command table
+function M.define(command)
+  command:summary("Measure how good the matches are.")
+  command:description("Makes sets of sounds from a seed, matches them and judges the answers: D, published "
+    .. "measures, the algorithm and registers where they are known, with 95 % confidence intervals. With "
+    .. "--work it can be stopped at any time: the same command goes on where it stopped, and may ask for more. "
+    .. "With --model it judges a published network that `train --model` taught: how well it tells the parameters "
+    .. "of sounds, and how alike the sounds are that these make.")
+  define_card(command)
+  arguments.add(command, "--count", "COUNT", arguments.integer(1, 100000),
+    "Targets in each set, default: 20; with --model only the first so many sounds.")
+  define_learner(command)
+  command:option("--json", "File for the card and every result, or the figures of the model, as one JSON document.")
+    :argname("FILE")
 end
 
-local function mean(statistics, format)
-  return statistics and number(statistics.mean, format) or "-"
-end
-
-local function percent(share)
-  return share and ("%.0f %%"):format(100 * share) or "-"
-end
-
-local function interval(ends)
-  return ("%.2f..%.2f"):format(ends[1], ends[2])
-end
-
--- Calls a function with every set, method and summary, in the order they were asked for.
-local function each_summary(card, visit)
-  for _, set in ipairs(card.settings.sets) do
-    for _, method in ipairs(card.sets[set] and card.settings.methods or {}) do
-      local summary = card.sets[set].methods[method]
-      if summary.count + summary.failed > 0 then
-        visit(set, method, summary)
-      end
-    end
-  end
-end
-
-local function tell_distances(card, report)
-  local rows = {}
-  local function add(set, method, count, distance, seconds)
-    rows[#rows + 1] = {
-      set, method, count, ("%.2f"):format(distance.mean), interval(distance.mean_interval),
-      ("%.2f"):format(distance.median), interval(distance.median_interval), percent(distance.below["0.5"]),
-      percent(distance.below["1"]), percent(distance.below["2"]), seconds,
-    }
-  end
-  each_summary(card, function(set, method, summary)
-    if summary.distance then
-      add(set, method, summary.count, summary.distance, mean(summary.seconds, "%.2f"))
-    end
-    if summary.chaotic then
-      add(set, method .. " (chaotic)", summary.chaotic.count, summary.chaotic, "")
-    end
-  end)
-  print(("D in dB on the %s stage (chip: ym2612), with 95 %% confidence intervals"):format(card.settings.chip))
-  report:columns({ "set", "method", "n", "mean", "", "median", "", "<0.5", "<1", "<2", "seconds" }, rows)
-end
-
-local function tell_measures(card, report)
-  local rows = {}
-  each_summary(card, function(set, method, summary)
-    local algorithm = summary.algorithm or {}
-    rows[#rows + 1] = {
-      set, method, mean(summary.mss, "%.2f"), mean(summary.wmfcc, "%.2f"), mean(summary.sot, "%.4f"),
-      mean(summary.rms_cosine, "%.3f"), mean(summary.pcc, "%.3f"), mean(summary.lsd, "%.2f"),
-      percent(algorithm.top1), percent(algorithm.top3), percent(algorithm.equivalent),
-      percent(summary.registers and summary.registers.mean),
-    }
-  end)
-  print("\nOther measures (means), algorithm right at first, among three, or as good; registers right")
-  report:columns({ "set", "method", "MSS", "wMFCC", "SOT", "RMS", "PCC", "LSD", "alg 1", "alg 3", "equal",
-    "registers" }, rows)
-end
-
-local function tell_comparisons(card)
-  local lines = {}
-  each_summary(card, function(set, method, summary)
-    if summary.search_wins then
-      lines[#lines + 1] = ("%s: the matcher is better than %s on %s of the targets"):format(set, method,
-        percent(summary.search_wins))
-    elseif summary.growth then
-      lines[#lines + 1] = ("%s: %s: D grows by %.2f (%s), by at most 0.2 on %s"):format(set, method,
-        summary.growth.mean, interval(summary.growth.mean_interval), percent(summary.no_worse))
-    end
-  end)
-  if #lines > 0 then
-    print("\n" .. table.concat(lines, "\n"))
-  end
-end
-
--- The targets on which the matcher's last budget did worst.
-local function tell_worst(card)
-  local method = "search " .. card.settings.budgets[#card.settings.budgets]
-  for _, set in ipairs(card.settings.sets) do
-    local list = {}
-    for _, result in ipairs(card.results) do
-      if result.set == set and result.method == method and result.distance then
-        list[#list + 1] = result
-      end
-    end
-    table.sort(list, function(a, b)
-      return a.distance > b.distance or a.distance == b.distance and a.number < b.number
-    end)
-    for i = 1, math.min(WORST, #list) do
-      local note = list[i].note and " at " .. arguments.note_name(list[i].note) or ""
-      list[i] = ("%s%s %.2f%s"):format(list[i].name, note, list[i].distance, list[i].chaotic and " (chaotic)" or "")
-    end
-    if #list > 0 then
-      print(("worst of %s: %s"):format(set, table.concat(list, "; ", 1, math.min(WORST, #list))))
+-- Ends the command where one of these options was given.
+local function refuse(options, names, because)
+  for _, name in ipairs(names) do
+    if options[name] ~= nil then
+      arguments.misuse("ym2612ml evaluate", ("option '--%s' %s"):format((name:gsub("_", "-")), because))
     end
   end
 end
@@ -180,52 +107,18 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  if options.work then
-    local made, reason = paths.make_folder(options.work)
-    if not made then
-      return report:fail(reason)
+  if options.model then
+    refuse(options, CARD, "does not go with --model")
+    if not options.data then
+      arguments.misuse("ym2612ml evaluate", "--model needs --data, a folder of `dataset --synth`")
     end
+    return learner.run(options, report)
   end
-  local models, message
-  if options.models then
-    models, message = ym.models.load(options.models)
-    if not models then
-      return report:fail(message)
-    end
+  refuse(options, LEARNER, "goes with --model")
+  for name, value in pairs(DEFAULTS) do
+    options[name] = options[name] == nil and value or options[name]
   end
-  local next_step = ym.evaluate.steps {
-    sets = options.sets, count = options.count, budgets = options.budget, chip = options.chip,
-    patches = options.patches, soundfont = options.soundfont, baselines = options.baselines,
-    pitch_unknown = options.pitch_unknown or false, disturb = options.disturb, seed = options.seed,
-    work = options.work, models = models,
-  }
-  local card
-  card, message = report:follow(next_step, label, function(step)
-    if step.result and step.result.failed then
-      report:note(("%s %d (%s), %s: %s"):format(step.set, step.result.number, step.result.name, step.method,
-        step.result.failed))
-    end
-  end)
-  if message then
-    return report:fail(message)
-  end
-  for _, skipped in ipairs(card.settings.skipped) do
-    report:note("skipped " .. skipped)
-  end
-  if options.json then
-    local written, reason = files.write(options.json, json.document(card))
-    if not written then
-      report:fail(reason)
-    end
-  end
-  if #card.results == 0 then
-    return report:fail("no set to be evaluated")
-  end
-  tell_distances(card, report)
-  tell_measures(card, report)
-  tell_comparisons(card)
-  print("")
-  tell_worst(card)
+  card.run(options, report)
 end
 
 return M

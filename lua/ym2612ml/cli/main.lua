@@ -6,7 +6,9 @@ local console = require "ym2612ml.cli.console"
 
 local M = {}
 
-local SUBCOMMANDS = { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" }
+local SUBCOMMANDS = {
+  "match", "render", "table", "info", "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "verify",
+}
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended
 local USAGE = 2
@@ -25,6 +27,13 @@ local function new_parser()
     error({ usage = message, command = command:get_usage():match("^Usage: (.-) %[") })
   end
   return parser
+end
+
+-- What is told of a mistake: of an option that a function refused, which is what the user
+-- gave, without the place in the source.
+local function told(problem)
+  local option = tostring(problem):match("^[^\n]-%.lua:%d+: bad argument #%d+ to '%w+' %((.*option '.*)%)$")
+  return option or tostring(problem)
 end
 
 --- Runs the command line. Prints results on stdout, and on stderr one line for each
@@ -50,7 +59,7 @@ function M.run(arguments)
     report:fail(type(problem) == "table" and problem.interrupted or "interrupted")
     return INTERRUPTED
   end
-  report:fail(tostring(problem))
+  report:fail(told(problem))
   return 1
 end
 

@@ -122,6 +122,16 @@ local function sort_twins(patch)
   end
 end
 
+--- The canonical form with operators that sound alike in a fixed order: the one patch that
+--- the networks learn of all those that sound the same.
+---@param patch ym2612ml.Patch
+---@return ym2612ml.Patch  a new table
+function M.ordered(patch)
+  patch = patches.canonical(patch)
+  sort_twins(patch)
+  return patch
+end
+
 local DEAD = 104 -- total level from which an operator gives nothing
 
 -- Registers that nobody can hear, and so nobody can learn.
@@ -129,7 +139,7 @@ local function unheard(op, name)
   if op.tl >= DEAD then
     return name ~= "tl"
   elseif name == "sr" then
-    return op.dr == 0 and op.sl ~= 0 or op.sl == 15
+    return op.sl == 15
   elseif name == "dr" then
     return op.sl == 0
   end

@@ -48,7 +48,7 @@ end
 ---     }))
 ---
 ---@param net ym2612ml.Network  with an output `loss`
----@param data table<string, ym2612ml.Tensor>  as for `steps`
+---@param data table<string, ym2612ml.Tensor>|ym2612ml.Source  as for `steps`
 ---@param options? table  those of `steps`, and: each, a function called with every step,
 ---  which ends the training by returning false; history, the path of a table of all epochs
 ---  (.csv or .json), written after each; save, the path of a file for the network, written

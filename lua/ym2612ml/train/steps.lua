@@ -26,6 +26,20 @@ M.rules = {
   resume = { type = "string" },
 }
 
+---@class ym2612ml.Source  data that is read as it is needed
+---@field rows integer
+---@field take fun(self: ym2612ml.Source, rows: ym2612ml.Tensor): table<string, ym2612ml.Tensor>?, string?, string?
+---  the inputs of some rows, i32 numbers from 1; or nil, message, kind
+
+-- The number of rows of a source.
+local function rows_of_source(source, argument, name)
+  local rows = source.rows
+  local whole = type(rows) == "number" and math.tointeger(rows)
+  check.no_problem(not (whole and whole > 0) and ("field 'rows' is %s, expected a whole number 1 or more"):format(
+    tostring(rows)) or nil, argument, name)
+  return whole
+end
+
 -- The number of rows of a data set: one for all its tensors. Part says which of an
 -- argument's it is, for messages. All is checked before anything is learned.
 local function rows_in(data, net, argument, name, part)
@@ -167,6 +181,26 @@ function Training:close_epoch(epoch, rate)
   return row
 end
 
+-- Learns from `count` rows of the order: their loss and the norm of its gradient; or nil,
+-- message, kind.
+function Training:learn(order, first, count)
+  if not self.source then
+    return self.net:step(self.data, self.optimizer, { order = order, first = first, count = count })
+  end
+  local inputs, message, kind = self.source:take(order:slice(first, first + count - 1))
+  if not inputs and message then
+    return nil, message, kind or "input"
+  elseif type(inputs) ~= "table" then
+    check.misuse(("field 'take' of the data gave %s, expected a table of inputs"):format(tostring(inputs)))
+  end
+  for name, values in pairs(inputs) do
+    if #values ~= count then
+      check.misuse(("field 'take' of the data gave %d rows of input '%s', expected %d"):format(#values, name, count))
+    end
+  end
+  return self.net:step(inputs, self.optimizer)
+end
+
 -- Takes one step: the step, or nil at the end; or nil, message, kind.
 function Training:advance()
   local options, progress = self.options, self.progress
@@ -181,8 +215,7 @@ function Training:advance()
     progress = self.step / (options.epochs * self.per_epoch), step = self.step + 1, epoch = epoch,
   }
   self.optimizer:rate(rate)
-  local rows = { order = self:order_of(epoch), first = first, count = count }
-  local loss, norm, kind = self.net:step(self.data, self.optimizer, rows)
+  local loss, norm, kind = self:learn(self:order_of(epoch), first, count)
   if not loss then
     return nil, ("step %d: %s"):format(self.step + 1, norm), kind
   end
@@ -221,8 +254,9 @@ end
 ---     end
 ---
 ---@param net ym2612ml.Network  with an output `loss`
----@param data table<string, ym2612ml.Tensor>  for each input a tensor of as many rows,
----  of any type
+---@param data table<string, ym2612ml.Tensor>|ym2612ml.Source  for each input a tensor of as
+---  many rows, of any type; or an object with `rows`, their number, and `take(self, rows)`,
+---  which gives the inputs of some of them
 ---@param options? table  epochs 10; batch 64; optimizer "adamw" ("sgd", "adam"); rate
 ---  1e-3; schedule of the rate: "constant", "step", "cosine", "one_cycle", "plateau", a
 ---  table such as {kind = "step", epochs = 10, factor = 0.1} (cosine: final 0; one_cycle:
@@ -251,7 +285,7 @@ end
 --- The same with options that were checked, for the function of that name; the second
 --- result is the training itself.
 ---@param net ym2612ml.Network
----@param data table<string, ym2612ml.Tensor>
+---@param data table<string, ym2612ml.Tensor>|ym2612ml.Source
 ---@param options table
 ---@param name string
 ---@param path? string  the file that option resume came from
@@ -259,10 +293,11 @@ function M.start(net, data, options, name, path)
   if not nn.is_network(net) or not net.loss then
     check.misuse(("bad argument #1 to '%s' (expected a network with an output 'loss')"):format(name))
   end
-  local rows = rows_in(data, net, 2, name)
+  local source = type(data) == "table" and type(data.take) == "function" and data or nil
+  local rows = source and rows_of_source(source, 2, name) or rows_in(data, net, 2, name)
   if type(options.validation) == "table" then
     rows_in(options.validation, net, 3, name, "option 'validation': ")
-    for input in pairs(data) do
+    for input in pairs(source and {} or data) do
       if not options.validation[input] then
         check.misuse(("bad argument #3 to '%s' (option 'validation': input '%s' is missing)"):format(name, input))
       end
@@ -271,7 +306,8 @@ function M.start(net, data, options, name, path)
   local schedule = schedules.new(options.schedule, 3, name)
   local training = setmetatable({
     net = net,
-    data = data,
+    data = not source and data or nil,
+    source = source,
     options = options,
     rows = rows,
     per_epoch = (rows + options.batch - 1) // options.batch,
