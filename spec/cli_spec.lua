@@ -42,7 +42,10 @@ describe("the command", function()
       local text, complaint, status = run("--help")
       assert.equal(0, status)
       assert.equal("", complaint)
-      for _, name in ipairs { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" } do
+      for _, name in ipairs {
+        "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table", "dataset",
+        "train", "evaluate", "verify",
+      } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")
         assert.equal(0, inner)

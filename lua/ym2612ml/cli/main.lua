@@ -6,7 +6,10 @@ local console = require "ym2612ml.cli.console"
 
 local M = {}
 
-local SUBCOMMANDS = { "match", "render", "table", "info", "dataset", "train", "evaluate", "verify" }
+local SUBCOMMANDS = {
+  "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table",
+  "dataset", "train", "evaluate", "verify",
+}
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended
 local USAGE = 2
