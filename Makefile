@@ -2,7 +2,7 @@
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
 # make           builds only; make install, lint, format, asan, bench, bench-torch, fuzz,
-#                models, clean: as they say
+#                models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -20,6 +20,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
 TEST_PACKAGES = lua-busted binutils
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
+ROM_PACKAGES = binutils-m68k-linux-gnu
 TORCH_PACKAGES = python3-torch python3-sklearn python3-scipy
 
 CFLAGS = -O2 -g
@@ -53,6 +54,7 @@ HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
 YM2612ML = $(LUA) lua/ym2612ml/cli.lua
 # Debian's, which is the one that has Debian's packages.
 PYTHON = /usr/bin/python3
+M68K = m68k-linux-gnu-
 AGAIN = @$(MAKE) --no-print-directory
 
 build: lua/ym2612ml/core.so
@@ -201,6 +203,26 @@ models: build
 	$(YM2612ML) train -o models --work .build/models \
 	  $(if $(PATCHES),--patches "$(PATCHES)")
 
+# The cartridge's program. Its assembled bytes are in the tree, so only who changes it needs
+# the assembler.
+.build/rom/player.lua: src/rom/player.s Makefile
+	@mkdir -p $(@D)
+	@echo "assemble $<"
+	@$(M68K)as -m68000 -o .build/rom/player.o $<
+	@$(M68K)ld -Ttext 0 -e 0x200 -o .build/rom/player.elf .build/rom/player.o
+	@$(M68K)objcopy -O binary -j .text .build/rom/player.elf .build/rom/player.bin
+	@{ echo '-- The bytes of src/rom/player.s: `make rom` writes this file.'; \
+	  echo 'local HEX = [['; \
+	  od -An -v -tx1 -w32 .build/rom/player.bin | tr -d ' '; \
+	  echo ']]'; \
+	  echo 'return (HEX:gsub("%s", ""):gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))'; \
+	} >$@
+
+rom:
+	$(call set_up,$(ROM_PACKAGES))
+	$(AGAIN) .build/rom/player.lua
+	cp .build/rom/player.lua lua/ym2612ml/rom/player.lua
+
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
@@ -216,4 +238,4 @@ clean:
 
 -include $(wildcard .build/*.d .build/asan/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  fuzz models install clean
+  fuzz models rom install clean

@@ -188,6 +188,23 @@ describe("audio #c", function()
     end
   end)
 
+  it("gives the bytes of the file it would write", function()
+    local samples = ramp(100000)
+    for _, options in ipairs {
+      { format = "wav", bits = 16 }, { format = "wav", bits = 32 }, { format = "flac", bits = 16 },
+      { format = "flac", bits = 24 },
+    } do
+      local bytes = assert(ym.audio.encode(samples, 44100, options))
+      assert.is_true(ym.audio.write(path "written", samples, 44100, options))
+      local file <close> = assert(io.open(path "written", "rb"))
+      assert.is_true(bytes == file:read("a"))
+    end
+    assert.equal(44, #ym.audio.encode({}, 44100))
+    assert_failure("input", "sample 2 is", ym.audio.encode({ 0, 0 / 0 }, 44100))
+    assert_failure("format", "sound: cannot be written as 16 bits",
+      ym.audio.encode(ym.tensor.new { 9, 20 }, 44100, { format = "flac" }))
+  end)
+
   it("writes an empty sound", function()
     assert.is_true(ym.audio.write(path "none.wav", ym.tensor.new { 0 }, 44100))
     assert_failure("input", path "none.wav", ym.audio.read(path "none.wav"))
@@ -208,6 +225,9 @@ describe("audio #c", function()
     raises("'bits' is not 16, 24", ym.audio.write, path "x.wav", { 0 }, 44100, { bits = 32, format = "flac" })
     raises("channels", ym.audio.write, path "x.wav", ym.tensor.new { 4, 0 }, 44100)
     raises("rank is above 2", ym.audio.write, path "x.wav", ym.tensor.new { 4, 1, 1 }, 44100)
+    raises("bad argument #1", ym.audio.encode, "samples", 44100)
+    raises("bad argument #2 .*rate is 0", ym.audio.encode, { 0 }, 0)
+    raises("bad argument #3 .*'bits' is not", ym.audio.encode, { 0 }, 44100, { bits = 17 })
     raises("bad argument #3", ym.audio.resample, { 0 }, 44100)
     raises("factor of 256", ym.audio.resample, { 0 }, 1000, 600000)
     assert.is_nil(lfs.attributes(path "x.wav"))

@@ -293,7 +293,7 @@ describe("the command match", function()
       ledger:record("a", "digest", "settings", {
         note = 60, held = 1,
         matches = { { rank = 1, distance = 2, patch = "a_1_alg4.y12", audition = "a_1_alg4.wav" } },
-      })
+      }, { "a.wav" })
       assert(ledger:save())
       local function find(...)
         return ledgers.open(folder):find(...)
@@ -302,6 +302,9 @@ describe("the command match", function()
       assert.is_nil(find("a", "other", "settings"))
       assert.is_nil(find("a", "digest", "other"))
       assert.is_nil(find("b", "digest", "settings"))
+      local all = ledgers.open(folder):all()
+      assert.same({ 1, "a", "digest", { lfs.currentdir() .. "/a.wav" } },
+        { #all, all[1].stem, all[1].digest, all[1].paths })
       local path = folder .. "/.matches.json"
       local whole = read(path)
       for _, damaged in ipairs {

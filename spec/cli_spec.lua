@@ -43,8 +43,8 @@ describe("the command", function()
       assert.equal(0, status)
       assert.equal("", complaint)
       for _, name in ipairs {
-        "match", "render", "table", "info", "dataset", "train", "evaluate", "compare", "sample", "reconstruct",
-        "verify",
+        "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table", "dataset",
+        "train", "evaluate", "compare", "sample", "reconstruct", "verify",
       } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")

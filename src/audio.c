@@ -208,11 +208,21 @@ static bool write_integers(SNDFILE *file, const float *samples, size_t count,
 	return true;
 }
 
-/* Writes the sound into an open descriptor, which stays open. */
-static enum ym_status write_sound(int descriptor, const char *path, SF_INFO *info,
+/* What libsndfile is told of a sound to be written. */
+static SF_INFO info_of(int channels, int rate, enum ym_audio_format format, int bits) {
+	SF_INFO info = {.samplerate = rate, .channels = channels};
+	info.format = format == YM_AUDIO_FLAC ? SF_FORMAT_FLAC : SF_FORMAT_WAV;
+	info.format |= bits == 16   ? SF_FORMAT_PCM_16
+	               : bits == 24 ? SF_FORMAT_PCM_24
+	                            : SF_FORMAT_FLOAT;
+	return info;
+}
+
+/* Writes count samples into a file just opened, or NULL where that failed, and closes
+** it. path: for messages. */
+static enum ym_status write_sound(SNDFILE *file, const char *path, const SF_INFO *info,
                                   const float *samples, size_t count, int bits,
                                   struct ym_error *error) {
-	SNDFILE *file = sf_open_fd(descriptor, SFM_WRITE, info, SF_FALSE);
 	bool written;
 	if (file == NULL)
 		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz",
@@ -235,14 +245,11 @@ static enum ym_status write_sound(int descriptor, const char *path, SF_INFO *inf
 enum ym_status ym_audio_write(const char *path, const float *samples, size_t frames,
                               int channels, int rate, enum ym_audio_format format,
                               int bits, struct ym_error *error) {
-	SF_INFO info = {.samplerate = rate, .channels = channels};
+	SF_INFO info = info_of(channels, rate, format, bits);
 	struct ym_replacement replacement;
 	size_t count = frames * (size_t)channels;
+	SNDFILE *file;
 	enum ym_status status = ym_audio_check(samples, count, error);
-	info.format = format == YM_AUDIO_FLAC ? SF_FORMAT_FLAC : SF_FORMAT_WAV;
-	info.format |= bits == 16   ? SF_FORMAT_PCM_16
-	               : bits == 24 ? SF_FORMAT_PCM_24
-	                            : SF_FORMAT_FLOAT;
 	if (status != YM_OK) {
 		struct ym_error reason = *error;
 		return ym_fail(error, status, "%s: %.300s", path, reason.message);
@@ -250,11 +257,97 @@ enum ym_status ym_audio_write(const char *path, const float *samples, size_t fra
 	status = ym_replacement_begin(&replacement, path, error);
 	if (status != YM_OK)
 		return status;
-	status = write_sound(replacement.descriptor, path, &info, samples, count, bits,
-	                     error);
+	file = sf_open_fd(replacement.descriptor, SFM_WRITE, &info, SF_FALSE);
+	status = write_sound(file, path, &info, samples, count, bits, error);
 	if (status == YM_OK)
 		return ym_replacement_commit(&replacement, error);
 	ym_replacement_abandon(&replacement);
+	return status;
+}
+
+/* A file in memory, as libsndfile writes one. */
+struct memory_file {
+	unsigned char *bytes;
+	size_t size, room;
+	size_t at; /* where the next byte goes, at most size */
+	bool full; /* there was no memory for more */
+};
+
+static sf_count_t memory_length(void *user) {
+	return (sf_count_t)((const struct memory_file *)user)->size;
+}
+
+static sf_count_t memory_tell(void *user) {
+	return (sf_count_t)((const struct memory_file *)user)->at;
+}
+
+static sf_count_t memory_seek(sf_count_t offset, int whence, void *user) {
+	struct memory_file *file = user;
+	sf_count_t from = whence == SEEK_SET   ? 0
+	                  : whence == SEEK_CUR ? (sf_count_t)file->at
+	                                       : (sf_count_t)file->size;
+	if (from + offset < 0 || from + offset > (sf_count_t)file->size)
+		return -1;
+	file->at = (size_t)(from + offset);
+	return from + offset;
+}
+
+static sf_count_t memory_read(void *to, sf_count_t count, void *user) {
+	struct memory_file *file = user;
+	size_t left = file->size - file->at;
+	size_t part = (size_t)count < left ? (size_t)count : left;
+	if (part > 0)
+		memcpy(to, file->bytes + file->at, part);
+	file->at += part;
+	return (sf_count_t)part;
+}
+
+static sf_count_t memory_write(const void *from, sf_count_t count, void *user) {
+	struct memory_file *file = user;
+	size_t end = file->at + (size_t)count;
+	if (count <= 0)
+		return 0;
+	if (end > file->room) {
+		size_t room = end < 16 * BLOCK ? 16 * BLOCK : end * 2;
+		unsigned char *bytes = ym_alloc(room, 1);
+		file->full = file->full || bytes == NULL;
+		if (bytes == NULL)
+			return 0;
+		if (file->size > 0)
+			memcpy(bytes, file->bytes, file->size);
+		ym_free(file->bytes);
+		file->bytes = bytes;
+		file->room = room;
+	}
+	memcpy(file->bytes + file->at, from, (size_t)count);
+	file->at = end;
+	file->size = end > file->size ? end : file->size;
+	return count;
+}
+
+enum ym_status ym_audio_encode(const float *samples, size_t frames, int channels,
+                               int rate, enum ym_audio_format format, int bits,
+                               unsigned char **bytes, size_t *size,
+                               struct ym_error *error) {
+	SF_VIRTUAL_IO io = {memory_length, memory_seek, memory_read, memory_write,
+	                    memory_tell};
+	SF_INFO info = info_of(channels, rate, format, bits);
+	struct memory_file memory = {0};
+	size_t count = frames * (size_t)channels;
+	enum ym_status status = ym_audio_check(samples, count, error);
+	*bytes = NULL;
+	if (status != YM_OK)
+		return status;
+	status = write_sound(sf_open_virtual(&io, SFM_WRITE, &info, &memory), "sound",
+	                     &info, samples, count, bits, error);
+	if (memory.full)
+		status = ym_no_memory(error);
+	if (status == YM_OK) {
+		*bytes = memory.bytes;
+		*size = memory.size;
+	} else {
+		ym_free(memory.bytes);
+	}
 	return status;
 }
 

@@ -40,6 +40,13 @@ enum ym_status ym_audio_write(const char *path, const float *samples, size_t fra
                               int channels, int rate, enum ym_audio_format format,
                               int bits, struct ym_error *error);
 
+/* The same into memory: *bytes, of *size bytes, is freed with ym_free, and NULL where it
+** fails, with YM_INPUT, YM_FORMAT (what the format cannot hold) or YM_MEMORY. */
+enum ym_status ym_audio_encode(const float *samples, size_t frames, int channels,
+                               int rate, enum ym_audio_format format, int bits,
+                               unsigned char **bytes, size_t *size,
+                               struct ym_error *error);
+
 /* Samples that count samples become. */
 size_t ym_audio_resampled_count(size_t count, double from, double to);
 

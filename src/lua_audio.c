@@ -83,34 +83,77 @@ static int audio_read(lua_State *L) {
 	return 1;
 }
 
+/* What a sound is written as: options {format = "wav" | "flac", bits = 16 | 24 | 32}. */
+struct encoding {
+	enum ym_audio_format format;
+	int bits, channels, rate;
+};
+
+/* Checks a sound of samples at arg, its rate in the next argument and options after it. */
+static const struct ym_tensor *check_encoding(lua_State *L, int arg,
+                                              struct encoding *encoding) {
+	static const char *const known[] = {"format", "bits", NULL};
+	const struct ym_tensor *samples = ym_check_f32(L, arg, 0);
+	int options = arg + 2, bits;
+	encoding->rate = (int)(check_rate(L, arg + 1) + 0.5);
+	ym_check_options(L, options, known);
+	encoding->format = (enum ym_audio_format)ym_option_choice(
+		L, options, "format", YM_AUDIO_WAV, ym_audio_format_names);
+	bits = (int)ym_option_integer(L, options, "bits", 16, 16, 32);
+	luaL_argcheck(
+		L, bits == 16 || bits == 24 || (bits == 32 && encoding->format == YM_AUDIO_WAV),
+		options, "option 'bits' is not 16, 24 or (for wav) 32");
+	encoding->bits = bits;
+	luaL_argcheck(L, samples->rank <= 2, arg, "rank is above 2");
+	encoding->channels = samples->rank == 2 ? (int)samples->shape[1] : 1;
+	luaL_argcheck(L,
+	              samples->rank == 1 || (samples->shape[1] >= 1 &&
+	                                     samples->shape[1] <= YM_AUDIO_CHANNELS),
+	              arg, "expected 1..64 channels along axis 2");
+	return samples;
+}
+
 /* audio.write(path, samples, rate, [{format = "wav" | "flac", bits = 16 | 24 | 32}])
 ** -> true, or nil, message, kind. samples: a tensor (samples), or (samples, channels)
 ** for 1 to 64 channels. bits: 16 by default; 32 is float, for WAV only. Integers are
 ** rounded and clamped to full scale, float is written as it is. The file appears whole
 ** or not at all. */
 static int audio_write(lua_State *L) {
-	static const char *const known[] = {"format", "bits", NULL};
 	const char *path = luaL_checkstring(L, 1);
-	const struct ym_tensor *samples = ym_check_f32(L, 2, 0);
-	lua_Number rate = check_rate(L, 3);
-	int format, bits, channels = samples->rank == 2 ? (int)samples->shape[1] : 1;
+	struct encoding as;
+	const struct ym_tensor *samples = check_encoding(L, 2, &as);
 	struct ym_error error;
-	ym_check_options(L, 4, known);
-	format = ym_option_choice(L, 4, "format", YM_AUDIO_WAV, ym_audio_format_names);
-	bits = (int)ym_option_integer(L, 4, "bits", 16, 16, 32);
-	luaL_argcheck(L, bits == 16 || bits == 24 || (bits == 32 && format == YM_AUDIO_WAV),
-	              4, "option 'bits' is not 16, 24 or (for wav) 32");
-	luaL_argcheck(L, samples->rank <= 2, 2, "rank is above 2");
-	luaL_argcheck(L,
-	              samples->rank == 1 || (samples->shape[1] >= 1 &&
-	                                     samples->shape[1] <= YM_AUDIO_CHANNELS),
-	              2, "expected 1..64 channels along axis 2");
-	if (ym_audio_write(path, samples->data, samples->shape[0], channels,
-	                   (int)(rate + 0.5), (enum ym_audio_format)format, bits,
-	                   &error) != YM_OK)
+	if (ym_audio_write(path, samples->data, samples->shape[0], as.channels, as.rate,
+	                   as.format, as.bits, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	lua_pushboolean(L, true);
 	return 1;
+}
+
+static int push_bytes(lua_State *L) {
+	lua_pushlstring(L, lua_touserdata(L, 1), (size_t)lua_tointeger(L, 2));
+	return 1;
+}
+
+/* audio.encode(samples, rate, [{format, bits}]) -> the bytes of the file that write
+** would write; or nil, message, kind. */
+static int audio_encode(lua_State *L) {
+	struct encoding as;
+	const struct ym_tensor *samples = check_encoding(L, 1, &as);
+	struct ym_error error;
+	unsigned char *bytes;
+	size_t size;
+	int status;
+	if (ym_audio_encode(samples->data, samples->shape[0], as.channels, as.rate,
+	                    as.format, as.bits, &bytes, &size, &error) != YM_OK)
+		return ym_push_failure(L, &error);
+	/* protected, since the string may find no memory, and the bytes must be freed */
+	lua_pushcfunction(L, push_bytes);
+	lua_pushlightuserdata(L, bytes);
+	lua_pushinteger(L, (lua_Integer)size);
+	status = lua_pcall(L, 2, 1, 0);
+	ym_free(bytes);
+	return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* audio.resample(samples, from, to, [{quick = false}]) -> f32 tensor, or nil, message,
@@ -261,8 +304,13 @@ static int audio_peaks(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-	{"read", audio_read}, {"write", audio_write}, {"resample", audio_resample},
-	{"trim", audio_trim}, {"peaks", audio_peaks}, {NULL, NULL},
+	{"read", audio_read},
+	{"write", audio_write},
+	{"encode", audio_encode},
+	{"resample", audio_resample},
+	{"trim", audio_trim},
+	{"peaks", audio_peaks},
+	{NULL, NULL},
 };
 static const luaL_Reg topics[] = {{"pitch", ym_lua_pitch},
                                   {"held", ym_lua_held},

@@ -4,6 +4,7 @@
 
 #include "lua_ym.h"
 #include "opn2.h"
+#include "voice.h"
 
 #define CHIP "ym2612ml.chip"
 
@@ -52,6 +53,81 @@ static int chip_run(lua_State *L) {
 	right = ym_push_tensor(L, YM_I32, 1, shape);
 	ym_opn2_run(chip, shape[0], left->data, right->data);
 	return 2;
+}
+
+/* Fills samples (frames, 2), the chip's integers, or floats from -1 to 1. */
+static void interleave(enum ym_stage stage, const int32_t *left, const int32_t *right,
+                       struct ym_tensor *samples) {
+	int rest = ym_stage_rest(stage);
+	float scale = 1.0f / (float)(YM_CHANNELS * ym_stage_swing(stage)),
+		  *scaled = samples->data;
+	int32_t *raw = samples->data;
+	for (size_t i = 0; i < samples->shape[0]; i++) {
+		if (samples->type == YM_I32) {
+			raw[2 * i] = left[i];
+			raw[2 * i + 1] = right[i];
+		} else {
+			scaled[2 * i] = (float)(left[i] - rest) * scale;
+			scaled[2 * i + 1] = (float)(right[i] - rest) * scale;
+		}
+	}
+}
+
+/* The rows of the i32 tensor (writes, 4) at arg; raises at one that is no write of a time
+** between the last one's and frames. */
+static const struct ym_timed_write *check_writes(lua_State *L, int arg, size_t frames,
+                                                 size_t *count) {
+	const struct ym_tensor *tensor = ym_check_tensor(L, arg);
+	const struct ym_timed_write *writes = (const void *)tensor->data;
+	int32_t earliest = 0;
+	luaL_argcheck(L,
+	              tensor->type == YM_I32 && tensor->rank == 2 &&
+	                  tensor->shape[1] == 4 && ym_tensor_contiguous(tensor),
+	              arg, "expected a contiguous i32 tensor (writes, 4)");
+	*count = tensor->shape[0];
+	for (size_t i = 0; i < *count; i++) {
+		const struct ym_timed_write *write = &writes[i];
+		bool fine = write->frame >= earliest && (size_t)write->frame <= frames &&
+		            (write->port == 0 || write->port == 1) && write->reg >= 0 &&
+		            write->reg <= 255 && write->value >= 0 && write->value <= 255;
+		if (!fine)
+			luaL_argerror(L, arg,
+			              lua_pushfstring(L,
+			                              "row %I is %d, %d, %d, %d, expected a frame "
+			                              "from that of the row before to the last, "
+			                              "a port 0..1, a register and a value 0..255",
+			                              (lua_Integer)i + 1, (int)write->frame,
+			                              (int)write->port, (int)write->reg,
+			                              (int)write->value));
+		earliest = write->frame;
+	}
+	return writes;
+}
+
+/* chip:play(writes, frames, [raw]) -> samples: runs that many frames, or more where the
+** chip, at one write a frame, is so far behind that 1024 are waiting. writes: i32 tensor
+** (writes, 4) of {frame from 0, port, register, value} in order of time. samples: f32
+** (frames, 2), left and right, (chip output - its rest) / largest swing of all six
+** channels, so -1..1; with raw i32, the chip's integers. */
+static int chip_play(lua_State *L) {
+	struct ym_opn2 *chip = check_chip(L);
+	lua_Integer wanted = luaL_checkinteger(L, 3);
+	bool raw = lua_toboolean(L, 4);
+	const struct ym_timed_write *writes;
+	size_t frames = (size_t)wanted, count, shape[2] = {0, 2};
+	int32_t *left;
+	struct ym_tensor *samples;
+	luaL_argcheck(L, wanted >= 0 && wanted <= INT32_MAX, 3,
+	              "expected a count of frames");
+	writes = check_writes(L, 2, frames, &count);
+	frames = ym_opn2_play_length(chip, writes, count, frames);
+	shape[0] = 2 * frames;
+	left = ym_push_unset_tensor(L, YM_I32, 1, shape)->data;
+	shape[0] = frames;
+	samples = ym_push_unset_tensor(L, raw ? YM_I32 : YM_F32, 2, shape);
+	ym_opn2_play(chip, writes, count, frames, left, left + frames);
+	interleave(chip->stage, left, left + frames, samples);
+	return 1;
 }
 
 /* A saved state: this mark, the CRC-32 of the rest, the chip as it lies in memory. */
@@ -109,8 +185,8 @@ static int chip_tostring(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"new", chip_new}, {NULL, NULL}};
 static const luaL_Reg methods[] = {
-	{"write", chip_write},     {"run", chip_run}, {"save", chip_save},
-	{"restore", chip_restore}, {NULL, NULL},
+	{"write", chip_write}, {"run", chip_run},         {"play", chip_play},
+	{"save", chip_save},   {"restore", chip_restore}, {NULL, NULL},
 };
 static const luaL_Reg metamethods[] = {{"__tostring", chip_tostring}, {NULL, NULL}};
 

@@ -10,6 +10,7 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_threads(L);
 	ym_open_tensor(L);
 	ym_open_checksum(L);
+	ym_open_gzip(L);
 	ym_open_clock(L);
 	ym_open_chip(L);
 	ym_open_patch(L);

@@ -67,7 +67,7 @@ static int patch_registers(lua_State *L) {
 
 /* owner: the operator 1..4 that has the field, or 0. */
 static void push_field(lua_State *L, const struct ym_field *field, int owner) {
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 9);
 	lua_pushstring(L, field->name);
 	lua_setfield(L, -2, "name");
 	lua_pushinteger(L, field->minimum);
@@ -78,6 +78,12 @@ static void push_field(lua_State *L, const struct ym_field *field, int owner) {
 	lua_setfield(L, -2, "optional");
 	lua_pushstring(L, field->meaning);
 	lua_setfield(L, -2, "meaning");
+	lua_pushinteger(L, field->base);
+	lua_setfield(L, -2, "register");
+	lua_pushinteger(L, field->shift);
+	lua_setfield(L, -2, "shift");
+	lua_pushinteger(L, field->width);
+	lua_setfield(L, -2, "width");
 	if (owner > 0) {
 		lua_pushinteger(L, owner);
 		lua_setfield(L, -2, "operator");
@@ -85,7 +91,8 @@ static void push_field(lua_State *L, const struct ym_field *field, int owner) {
 }
 
 /* patch.fields() -> list of the 49 fields in the order of a packed patch: {name,
-** minimum, maximum, optional, meaning, operator = 1..4 or nil}. */
+** minimum, maximum, optional, meaning, register, shift, width, operator = 1..4 or
+** nil}; register is the chip's of operator 1 and channel 1. */
 static int patch_fields(lua_State *L) {
 	lua_createtable(L, YM_FIELDS, 0);
 	for (int i = 0; i < YM_FIELDS; i++) {

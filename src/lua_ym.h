@@ -20,6 +20,7 @@
 void ym_open_threads(lua_State *L);
 void ym_open_tensor(lua_State *L);
 void ym_open_checksum(lua_State *L);
+void ym_open_gzip(lua_State *L);
 void ym_open_clock(lua_State *L);
 void ym_open_chip(lua_State *L);
 void ym_open_patch(lua_State *L);

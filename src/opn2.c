@@ -252,6 +252,41 @@ void ym_opn2_run(struct ym_opn2 *chip, size_t count, int32_t *left, int32_t *rig
 	}
 }
 
+/* Frames that the chip runs, from frame `at` on, before a write can be queued when
+** `waiting` are in the queue. */
+static size_t frames_before(const struct ym_timed_write *write, size_t at,
+                            size_t waiting) {
+	size_t time = (size_t)write->frame;
+	if (time > at)
+		return time - at;
+	return waiting == YM_WRITE_QUEUE;
+}
+
+size_t ym_opn2_play_length(const struct ym_opn2 *chip,
+                           const struct ym_timed_write *writes, size_t count,
+                           size_t frames) {
+	size_t at = 0, waiting = chip->queue_count;
+	for (size_t i = 0; i < count; i++) {
+		size_t run = frames_before(&writes[i], at, waiting);
+		at += run;
+		waiting -= run < waiting ? run : waiting;
+		waiting++;
+	}
+	return at > frames ? at : frames;
+}
+
+void ym_opn2_play(struct ym_opn2 *chip, const struct ym_timed_write *writes,
+                  size_t count, size_t frames, int32_t *left, int32_t *right) {
+	size_t at = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t run = frames_before(&writes[i], at, chip->queue_count);
+		ym_opn2_run(chip, run, left + at, right + at);
+		at += run;
+		ym_opn2_write(chip, writes[i].port, writes[i].reg, writes[i].value);
+	}
+	ym_opn2_run(chip, frames - at, left + at, right + at);
+}
+
 static bool valid_slot(const struct ym_slot *slot) {
 	return slot->mul < 16 && slot->dt < 8 && slot->tl < 128 && slot->rs < 4 &&
 	       slot->ar < 32 && slot->am < 2 && slot->dr < 32 && slot->sr < 32 &&

@@ -85,6 +85,21 @@ bool ym_opn2_write(struct ym_opn2 *chip, int port, int reg, int value);
 ** YM2612 (-4662..4662) and YM3438, clean needs 17. */
 void ym_opn2_run(struct ym_opn2 *chip, size_t count, int32_t *left, int32_t *right);
 
+/* A write and the frame, from 0 at the next one to run, in which it is queued. */
+struct ym_timed_write {
+	int32_t frame, port, reg, value;
+};
+
+/* Frames that playing these writes takes: `frames`, or more where the queue is full when
+** a write's time has come, since then the chip runs until there is room. */
+size_t ym_opn2_play_length(const struct ym_opn2 *chip,
+                           const struct ym_timed_write *writes, size_t count,
+                           size_t frames);
+
+/* Runs that many frames, queueing each write in its frame; writes are in order of time. */
+void ym_opn2_play(struct ym_opn2 *chip, const struct ym_timed_write *writes,
+                  size_t count, size_t frames, int32_t *left, int32_t *right);
+
 /* True when every field that indexes a table is in range, so that a state from
 ** outside can be run. */
 bool ym_opn2_valid(const struct ym_opn2 *chip);

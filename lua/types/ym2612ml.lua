@@ -15,6 +15,7 @@
 local ym = {}
 
 ym.dataset = require "ym2612ml.dataset"
+ym.dx7 = require "ym2612ml.dx7"
 ym.estimate = require("ym2612ml.estimate").estimate
 ym.estimate_each = require("ym2612ml.estimate").estimate_each
 ym.estimate_steps = require("ym2612ml.estimate").steps
@@ -30,10 +31,13 @@ ym.prepare = require("ym2612ml.prepare").one
 ym.prior = require "ym2612ml.prior"
 ym.propose = require "ym2612ml.propose"
 ym.recipes = require "ym2612ml.recipes"
+ym.report = require "ym2612ml.report"
+ym.rom = require "ym2612ml.rom"
 ym.store = require "ym2612ml.store"
 ym.synths = require "ym2612ml.synths"
 ym.train = require "ym2612ml.train"
 ym.training = require "ym2612ml.training"
+ym.vgm = require "ym2612ml.vgm"
 
 ---An operator of a patch.
 ---@class ym2612ml.Operator
@@ -59,6 +63,7 @@ ym.training = require "ym2612ml.training"
 ---@field name? string
 ---@field dumper? string
 ---@field game? string
+---@field carried? table what its file held beside these fields, for writing it again
 ---@field [1] ym2612ml.Operator
 ---@field [2] ym2612ml.Operator
 ---@field [3] ym2612ml.Operator
@@ -90,6 +95,9 @@ function ym.patch.registers(patch, channel) end
 ---@field maximum integer
 ---@field optional boolean
 ---@field meaning string
+---@field register integer that holds it, of operator 1 and channel 1
+---@field shift integer its lowest bit there
+---@field width integer bits
 ---@field operator? integer 1..4, whose field it is; nil: the whole patch's
 
 ---The field table: 49 fields in the order of a packed patch.
@@ -158,6 +166,16 @@ function Chip:write(port, register, value) end
 ---@return ym2612ml.Tensor left i32 (frames)
 ---@return ym2612ml.Tensor right i32 (frames)
 function Chip:run(frames) end
+
+---Runs the chip and writes to it at given times. Where it is so far behind, at a write a
+---frame, that 1024 are waiting, it runs more frames than it is told.
+---@param writes ym2612ml.Tensor i32 (writes, 4): frame from 0, port, register, value, in
+---  order of time
+---@param frames integer samples to run
+---@param raw? boolean the chip's integers
+---@return ym2612ml.Tensor samples f32 (frames, 2), left and right, -1..1 of the largest
+---  swing of all six channels; with raw i32
+function Chip:play(writes, frames, raw) end
 
 ---@return string state the whole chip
 function Chip:save() end
@@ -244,6 +262,15 @@ function ym.audio.read(path, options) end
 ---@return string? message names the path
 ---@return ym2612ml.Kind? kind
 function ym.audio.write(path, samples, rate, options) end
+
+---The bytes of the file that `write` would write.
+---@param samples ym2612ml.Tensor (samples) or (samples, channels)
+---@param rate number Hz
+---@param options? {format: "wav"|"flac", bits: 16|24|32} default wav, 16; 32 is float
+---@return string? bytes
+---@return string? message
+---@return ym2612ml.Kind? kind "input" or "format"
+function ym.audio.encode(samples, rate, options) end
 
 ---@param samples ym2612ml.Tensor f32 (samples)
 ---@param from number Hz
@@ -655,6 +682,19 @@ function ym.simd(level) end
 ---@param crc? integer of what came before
 ---@return integer crc
 function ym.crc32(bytes, crc) end
+
+---Packs bytes, at most 2^30, as a gzip file without name and time.
+---@param bytes string
+---@return string packed
+function ym.gzip(bytes) end
+
+---What a gzip file or a zlib stream holds.
+---@param bytes string
+---@param most? integer bytes that it may unpack to, default 2^26
+---@return string? unpacked
+---@return string? message
+---@return ym2612ml.Kind? kind "format": neither, damaged, cut short, or more than most
+function ym.gunzip(bytes, most) end
 
 ---Seconds since some moment in the past; never goes back.
 ---@return number seconds

@@ -90,16 +90,31 @@ for ending in pairs(patches.endings()) do
   READ[ending] = true
 end
 
--- The rows of a file, a table unless its ending is a patch's; or nil, message, kind.
+-- Whether a file is a table: by its ending, or else since its content is none of the patch
+-- formats.
+local function is_table(path)
+  local ending = files.ending(path)
+  if ending == "csv" or READ[ending] then
+    return ending == "csv"
+  end
+  local bytes = files.read(path)
+  return bytes and not patches.detect(bytes, ending)
+end
+
+-- The rows of a file, a table or patches; or nil, message, kind.
 local function read_file(path)
-  if not patches.endings()[files.ending(path)] then
+  if is_table(path) then
     return read_table(path)
   end
-  local patch, message, kind = patches.read(path)
-  if not patch then
+  local list, message, kind = patches.read_all(path)
+  if not list then
     return nil, message, kind
   end
-  return { { patch = patch } }
+  local rows = {}
+  for i, patch in ipairs(list) do
+    rows[i] = { patch = patch }
+  end
+  return rows
 end
 
 ---@class ym2612ml.PatchRow
@@ -111,7 +126,8 @@ end
 
 --- Reads real patches: a CSV table with a column for each field (`algorithm`,
 --- `op1_mul`, ...; `dt` as the register's 0..7; optionally `split` = train or valid,
---- `family` and `name`), a patch file, or a folder of patch files and such tables.
+--- `family` and `name`), a patch file of any format, or a folder of patch files and such
+--- tables.
 ---@param path string
 ---@return ym2612ml.PatchRow[]? rows  a file of a folder that cannot be read has a row of
 ---  its own, with a message and no patch

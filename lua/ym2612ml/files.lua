@@ -6,18 +6,42 @@ local lfs = require "ym2612ml.filesystem"
 
 local M = {}
 
+local PIECE = 2 ^ 16 | 0 -- bytes read at a time where there is a limit
+
+-- All bytes of an open file; nil and why not, if there is a reason. Where there is a
+-- limit, no more are read.
+local function read_all(file, most)
+  if not most then
+    return file:read("a")
+  end
+  local pieces, size = {}, 0
+  repeat
+    local piece, reason = file:read(PIECE)
+    if reason then
+      return nil, reason
+    end
+    pieces[#pieces + 1] = piece
+    size = size + #(piece or "")
+  until not piece or size > most
+  if size > most then
+    return nil, ("is larger than %d bytes"):format(most)
+  end
+  return table.concat(pieces)
+end
+
 --- Reads a whole file.
 ---@param path string
+---@param most? integer  bytes; a larger file is not read
 ---@return string? bytes
 ---@return string? message  names the path
 ---@return string? kind     "io"
-function M.read(path)
+function M.read(path, most)
   local file, reason = io.open(path, "rb")
   if not file then
     return nil, reason, "io"
   end
   local bytes
-  bytes, reason = file:read("a")
+  bytes, reason = read_all(file, most)
   file:close()
   if not bytes then -- a directory opens, but does not read
     return nil, ("%s: %s"):format(path, reason), "io"

@@ -7,6 +7,7 @@ for name, value in pairs(core) do
   M[name] = value
 end
 M.dataset = require "ym2612ml.dataset"
+M.dx7 = require "ym2612ml.dx7"
 M.estimate = estimate.estimate
 M.estimate_each = estimate.estimate_each
 M.estimate_steps = estimate.steps
@@ -22,8 +23,11 @@ M.prepare = require "ym2612ml.prepare".one
 M.prior = require "ym2612ml.prior"
 M.propose = require "ym2612ml.propose"
 M.recipes = require "ym2612ml.recipes"
+M.report = require "ym2612ml.report"
+M.rom = require "ym2612ml.rom"
 M.store = require "ym2612ml.store"
 M.synths = require "ym2612ml.synths"
 M.train = require "ym2612ml.train"
 M.training = require "ym2612ml.training"
+M.vgm = require "ym2612ml.vgm"
 return M

@@ -26,6 +26,22 @@ function M.note(text)
   return number
 end
 
+--- Notes with commas between them.
+---@param text string
+---@return number[]? notes MIDI
+---@return string? message
+function M.notes(text)
+  local list = {}
+  for part in (text .. ","):gmatch("%s*([^,]-)%s*,") do
+    local note, message = M.note(part)
+    if not note then
+      return nil, message
+    end
+    list[#list + 1] = note
+  end
+  return list
+end
+
 --- The name of the nearest note, with the distance to it when that is a cent or more.
 ---@param note number MIDI
 ---@return string name such as "A4" or "A4 +12c"

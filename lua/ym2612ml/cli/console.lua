@@ -28,6 +28,19 @@ function M.is_interrupt(problem)
   return type(problem) == "string" and problem:find("interrupted!$") ~= nil
 end
 
+--- A name out of a file, as it may be printed: in UTF-8, as which it is read or else as
+--- Latin-1, and without control characters.
+---@param name string
+---@return string
+function M.printable(name)
+  if not utf8.len(name) then
+    name = name:gsub("[\x80-\xFF]", function(byte)
+      return utf8.char(byte:byte())
+    end)
+  end
+  return (name:gsub("%c", "?"))
+end
+
 --- A time left in words.
 ---@param seconds number
 ---@return string text such as "45 s left" or "12 min left"
@@ -40,19 +53,24 @@ function M.time_left(seconds)
   return ("%.1f h left"):format(seconds / 3600)
 end
 
+-- A message on one line, without control characters, which files may have put there.
+local function tell(message)
+  io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " "):gsub("%c", "?")), "\n")
+end
+
 --- Prints a failure and counts it.
 ---@param message string one line that names the file or argument
 function Report:fail(message)
   self:clear()
   self.failures = self.failures + 1
-  io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " ")), "\n")
+  tell(message)
 end
 
 --- Prints a remark that is no failure.
 ---@param message string
 function Report:note(message)
   self:clear()
-  io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " ")), "\n")
+  tell(message)
 end
 
 --- Calls a function that answers nil, message for what the world does wrong. A failure,

@@ -1,5 +1,7 @@
 -- ym2612ml info: a patch as a table that reads like a tracker's instrument editor.
+local console = require "ym2612ml.cli.console"
 local json = require "ym2612ml.json"
+local reading = require "ym2612ml.cli.reading"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -16,18 +18,13 @@ function M.define(command)
   command:summary("Show what is in a patch file.")
   command:description("Prints every field of a patch. Operators that are heard directly, "
     .. "the carriers, are marked with a star.")
-  command:argument("FILE", "Patch files."):args("+"):target("files")
+  command:argument("FILE", "Patch files and banks, of any format."):args("+"):target("files")
   command:flag("--json", "Print one JSON document instead.")
 end
 
---- A patch as JSON, its operators as a list.
 local function patch_json(path, patch)
-  local object = { file = path, operators = { table.unpack(patch) } }
-  for key, value in pairs(patch) do
-    if type(key) == "string" then
-      object[key] = value
-    end
-  end
+  local object = reading.plain(patch)
+  object.file = path
   return json.encode(object)
 end
 
@@ -38,7 +35,7 @@ local function title(patch)
       names[#names + 1] = patch[key]
     end
   end
-  return #names > 0 and " (" .. table.concat(names, ", ") .. ")" or ""
+  return #names > 0 and " (" .. console.printable(table.concat(names, ", ")) .. ")" or ""
 end
 
 local function print_patch(path, patch, report)
@@ -69,19 +66,15 @@ end
 ---@param report table
 function M.run(options, report)
   local objects = {}
-  for index, path in ipairs(options.files) do
-    local patch, note = report:attempt(path, ym.patch.read, path)
-    if patch then
+  for _, path in ipairs(options.files) do
+    for _, patch in ipairs(report:attempt(path, reading.all, path, report) or {}) do
+      if not options.json then
+        if #objects > 0 then
+          print()
+        end
+        print_patch(path, patch, report)
+      end
       objects[#objects + 1] = patch_json(path, patch)
-      if note then
-        report:note(("%s: %s"):format(path, note))
-      end
-    end
-    if patch and not options.json then
-      print_patch(path, patch, report)
-      if index < #options.files then
-        print()
-      end
     end
   end
   if options.json then

@@ -7,7 +7,8 @@ local console = require "ym2612ml.cli.console"
 local M = {}
 
 local SUBCOMMANDS = {
-  "match", "render", "table", "info", "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "verify",
+  "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table",
+  "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "verify",
 }
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended

@@ -1,7 +1,9 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
 local arguments = require "ym2612ml.cli.arguments"
 local estimate = require "ym2612ml.estimate"
+local heard = require "ym2612ml.cli.match.heard"
 local ledgers = require "ym2612ml.cli.match.ledger"
+local loss = require "ym2612ml.cli.loss"
 local outputs = require "ym2612ml.cli.match.outputs"
 local paths = require "ym2612ml.cli.paths"
 local console = require "ym2612ml.cli.console"
@@ -26,7 +28,8 @@ local function define_search(command)
   arguments.add(command, "--lock", "LIST", settings_of.list(settings_of.lock), "Registers that keep a value, such "
     .. "as algorithm=4,op1.mul=3; without =VALUE, that of the patch to --start from.")
   command:option("--start", "Patch to begin from; the search may leave it."):argname("PATCH")
-  command:flag("--lfo", "Vibrato and tremolo may be used. A .y12 file cannot hold them.")
+  command:flag("--lfo", "Vibrato and tremolo may be used. Not every --format holds them: "
+    .. settings_of.holding_lfo() .. " do.")
 end
 
 --- Adds the arguments to an argparse command.
@@ -44,6 +47,9 @@ function M.define(command)
     .. "others, at any rate.")
     :args("+"):target("sounds")
   command:option("-o --output", "Folder for the patches."):argname("DIR"):default("matches")
+  arguments.add(command, "--format", "LIST", settings_of.list(settings_of.format), "Formats of the patch files, one "
+    .. "or several such as y12,fui: " .. table.concat(loss.written(), ", ") .. ". What a format does not hold is "
+    .. "told.", "y12")
   define_search(command)
   command:flag("--group", "All sounds are one instrument at several pitches or velocities, to be matched by one "
     .. "patch. --note and --velocity are then lists such as C3,C4, one each. Without --note, the notes are "
@@ -59,6 +65,8 @@ function M.define(command)
   command:option("--models", "Folder of trained networks. Without it, those that came along.")
     :argname("DIR")
   command:flag("--again", "Also match the sounds anew that were matched before.")
+  command:option("--report", "At the end, write a page to listen to all of it, as `ym2612ml report` does.")
+    :argname("FILE")
   command:flag("--json", "Print one JSON document instead of tables.")
 end
 
@@ -135,6 +143,16 @@ local function progress_of(job, item)
   end
 end
 
+-- Tells what the files do not hold of the patches, but for names.
+local function tell_losses(matches, entries, job)
+  for rank, entry in ipairs(entries) do
+    for _, format in ipairs(job.formats) do
+      local path = paths.join(job.folder, paths.stem(entry.patch)) .. "." .. format.extension
+      loss.tell({ ym.patch.canonical(matches[rank].patch) }, format, {}, path, job.report)
+    end
+  end
+end
+
 --- Matches one item and writes its files.
 ---@return table? document  with an error where not all could be written
 ---@return string? message
@@ -148,7 +166,7 @@ local function match_item(item, job)
   if not steps then
     return nil, ("%s: %s"):format(item.name, message)
   end
-  local files, entries = outputs.new(job.folder, item.stem, job.inputs), {}
+  local files, entries = outputs.new(job.folder, item.stem, job.inputs, job.formats), {}
   local function keep(matches, final)
     entries, message = files:write(matches, final)
     return entries, message
@@ -158,6 +176,7 @@ local function match_item(item, job)
     return nil, problem
   end
   keep(matches, true)
+  tell_losses(matches, entries, job)
   if not matches[1].pitched then
     job.report:note(("%s: no pitch found, taken as %s; --note tells it"):format(item.name,
       arguments.note_name(matches[1].note)))
@@ -178,7 +197,7 @@ local function try_item(item, job)
   elseif document.error then
     job.report:fail(document.error)
   else
-    job.ledger:record(item.stem, item.digest, job.settings.fingerprint, document)
+    job.ledger:record(item.stem, item.digest, job.settings.fingerprint, document, item.paths)
     job.ledger:save(false) -- what hinders it will hinder the last one too, which is told
   end
   job.matched, job.spent = job.matched + 1, job.spent + ym.clock() - started
@@ -266,6 +285,20 @@ local function work_on_all(job)
   end
 end
 
+-- The page of all sounds that were matched, now or before.
+local function write_report(path, job)
+  local targets = {}
+  for i, document in ipairs(job.documents) do
+    if document.matches and #document.matches > 0 then
+      local item = job.items[i]
+      targets[#targets + 1] = heard.target({
+        stem = item.stem, document = document, digest = item.digest, paths = item.paths,
+      }, job.folder, job.report)
+    end
+  end
+  heard.write(path, targets, {}, job.report)
+end
+
 -- All there is to do: what the options ask for, the sounds, and what was done before.
 ---@return table? job
 ---@return string? message
@@ -285,9 +318,12 @@ local function new_job(options, report)
   made, message = paths.make_folder(options.output)
   if not made then
     return nil, message
+  elseif options.report and not paths.is_folder(options.report:match("^(.*/)[^/]*$") or ".") then
+    return nil, ("%s: there is no such folder"):format(options.report)
   end
   local job = {
     settings = settings, models = models, items = items, folder = options.output, report = report, json = options.json,
+    formats = options.format,
     ledger = ledgers.open(options.output), inputs = {}, documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
   }
   for _, path in ipairs(found) do
@@ -320,6 +356,8 @@ function M.run(options, report)
   end
   if problem then
     error(problem, 0)
+  elseif options.report then
+    write_report(options.report, job)
   end
 end
 

@@ -4,11 +4,20 @@ local lfs = require "ym2612ml.filesystem"
 
 local M = {}
 
+local LONGEST = 100 -- bytes of a file's name that is made of that of a patch
+
+--- A file's name without folder.
+---@param path string
+---@return string
+function M.name(path)
+  return path:match("([^/]+)/*$") or path
+end
+
 --- A file's name without folder and ending.
 ---@param path string
 ---@return string
 function M.stem(path)
-  local name = path:gsub("/+$", ""):match("([^/]+)$") or path
+  local name = M.name(path)
   return name:match("^(.+)%.[^.]+$") or name
 end
 
@@ -17,6 +26,13 @@ end
 ---@return string path
 function M.join(folder, name)
   return (folder == "" or folder:sub(-1) == "/") and folder .. name or folder .. "/" .. name
+end
+
+--- The path from the root of the file system.
+---@param path string
+---@return string
+function M.absolute(path)
+  return path:sub(1, 1) == "/" and path or M.join(lfs.currentdir(), path)
 end
 
 ---@param path string
@@ -69,6 +85,16 @@ function M.make_folder(path)
     end
   end
   return files.make_folder(path)
+end
+
+--- A name as that of a file: without what file systems do not take, "" when nothing is
+--- left.
+---@param name string
+---@return string
+function M.file_name(name)
+  name = name:gsub("[%c/\\:*?\"<>|]+", "_"):gsub("^[%s._]+", "")
+  local last = #name > LONGEST and utf8.len(name) and utf8.offset(name, 0, LONGEST + 1) - 1 or LONGEST
+  return (name:sub(1, last):gsub("[%s._]+$", ""))
 end
 
 --- Makes a function that gives each file a name of its own: a second file of the same

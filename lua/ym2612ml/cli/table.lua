@@ -3,6 +3,7 @@
 local arguments = require "ym2612ml.cli.arguments"
 local files = require "ym2612ml.files"
 local paths = require "ym2612ml.cli.paths"
+local reading = require "ym2612ml.cli.reading"
 local sounds = require "ym2612ml.sounds"
 local ym = require "ym2612ml"
 
@@ -22,9 +23,9 @@ end
 ---@param command table
 function M.define(command)
   command:summary("Write patches or sounds as a table of numbers.")
-  command:description("One row for each file: the fields of patch files, or of sounds the "
-    .. "spectrogram, its mel bands or the samples, frame after frame. All rows are equally "
-    .. "long: sounds are mixed to mono, resampled, and cut or continued with silence.")
+  command:description("One row for each patch of patch files and banks: its fields; or for each "
+    .. "sound: the spectrogram, its mel bands or the samples, frame after frame. All rows are "
+    .. "equally long: sounds are mixed to mono, resampled, and cut or continued with silence.")
   command:argument("FILE", "Patch files or sounds, or folders of them; not both kinds.")
     :args("+"):target("files")
   command:option("-o --output", "Table to write: .csv (a head line, then the file's name and "
@@ -44,19 +45,22 @@ function M.define(command)
   command:flag("--db", "Decibels instead of power; silence is -60.")
 end
 
---- The fields of a patch by column; absent ones at their minimum, which for the LFO
---- is -1, off.
-local function register_row(path)
-  local patch, message = ym.patch.read(path)
-  if not patch then
+--- The rows of a file's patches: their fields by column; absent ones at their minimum,
+--- which for the LFO is -1, off.
+local function register_rows(path, _, report)
+  local list, message = reading.all(path, report)
+  if not list then
     return nil, message
   end
-  local row = {}
-  for column, field in ipairs(ym.patch.fields()) do
-    local owner = field.operator and patch[field.operator] or patch
-    row[column] = owner[field.name] or field.minimum
+  local rows = {}
+  for i, patch in ipairs(list) do
+    rows[i] = {}
+    for column, field in ipairs(ym.patch.fields()) do
+      local owner = field.operator and patch[field.operator] or patch
+      rows[i][column] = owner[field.name] or field.minimum
+    end
   end
-  return row
+  return rows
 end
 
 local function register_columns()
@@ -68,8 +72,8 @@ local function register_columns()
   return columns
 end
 
---- A sound's row: flat numbers, frame after frame.
-local function sound_row(path, options)
+--- The one row of a sound: flat numbers, frame after frame.
+local function sound_rows(path, options)
   local sound, message = ym.audio.read(path, { rate = options.rate })
   if not sound then
     return nil, message
@@ -79,7 +83,7 @@ local function sound_row(path, options)
   local kept = math.min(wanted, #sound.samples)
   samples:slice(1, kept):copy(sound.samples:slice(1, kept))
   if options.kind == "samples" then
-    return samples:totable()
+    return { samples:totable() }
   end
   local features, reason
   local settings = {
@@ -96,7 +100,7 @@ local function sound_row(path, options)
     return nil, ("%s: %s"):format(path, reason)
   end
   local shape = features:shape()
-  return features:reshape({ shape[1] * shape[2] }):totable()
+  return { features:reshape({ shape[1] * shape[2] }):totable() }
 end
 
 --- The files that the arguments mean; sets options.kind when it was not given, by the
@@ -148,9 +152,9 @@ function M.run(options, report)
   local names, rows = {}, {}
   for index, path in ipairs(found) do
     report:progress(index - 1, #found, path)
-    local row = report:attempt(path, registers and register_row or sound_row, path, options)
-    if row then
-      names[#names + 1], rows[#rows + 1] = path, row
+    local inner = report:attempt(path, registers and register_rows or sound_rows, path, options, report) or {}
+    for i, row in ipairs(inner) do
+      names[#names + 1], rows[#rows + 1] = #inner > 1 and ("%s:%d"):format(path, i) or path, row
     end
   end
   report:clear()

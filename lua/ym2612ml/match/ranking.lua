@@ -10,6 +10,12 @@ local M = {}
 --- How many patches are ranked, whatever their algorithms.
 M.RANKED = 8
 
+--- dB that one step of a register changes where its value is certain, at least.
+M.CERTAIN = 0.3
+
+--- dB that one step of a register changes where it does not matter, at most.
+M.IDLE = 0.02
+
 -- Patches of an algorithm that are judged by D, where there is time and where not.
 local EACH = { [true] = 3, [false] = 1 }
 local FREE = 0.02 -- dB that a simpler patch may be further away

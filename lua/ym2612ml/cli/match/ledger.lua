@@ -44,9 +44,11 @@ function M.digest(list)
   return table.concat(sums, " ")
 end
 
--- Whether a file of this name is in the folder.
+-- Whether a file of this name is in the folder itself: a ledger that came with the folder
+-- leads nowhere else.
 local function is_there(folder, name)
-  return type(name) == "string" and lfs.attributes(paths.join(folder, name), "mode") == "file"
+  return type(name) == "string" and not name:find("/", 1, true)
+    and lfs.attributes(paths.join(folder, name), "mode") == "file"
 end
 
 -- Whether a document is one that `record` was given, and its files are still there.
@@ -83,6 +85,35 @@ function Ledger:find(stem, digest, fingerprint)
   return document
 end
 
+-- The paths of a sound's files: as they were recorded, or, by an earlier version, as they
+-- were given.
+local function paths_of(known)
+  local list, found = known.paths, {}
+  if type(list) ~= "table" then
+    list = type(known.document.group) == "table" and known.document.group or { known.document.file }
+  end
+  for i, path in ipairs(list) do
+    found[i] = tostring(path)
+  end
+  return found
+end
+
+--- All sounds that were matched and whose files are there, by the names of these.
+---@return {stem: string, digest: string, document: table, paths: string[]}[]
+function Ledger:all()
+  local list = {}
+  for stem, known in pairs(self.sounds) do
+    local found = type(known) == "table" and holds(self.folder, known.document) and paths_of(known)
+    if found and found[1] then
+      list[#list + 1] = { stem = stem, digest = known.digest, document = known.document, paths = found }
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.stem < b.stem
+  end)
+  return list
+end
+
 --- Forgets a sound, whose files are about to change.
 ---@param stem string
 function Ledger:forget(stem)
@@ -95,8 +126,13 @@ end
 ---@param digest string
 ---@param fingerprint string
 ---@param document table
-function Ledger:record(stem, digest, fingerprint, document)
-  self.sounds[stem] = { digest = digest, settings = fingerprint, document = document }
+---@param list string[]  paths of the sounds, of which a report will want to know
+function Ledger:record(stem, digest, fingerprint, document, list)
+  local found = {}
+  for i, path in ipairs(list) do
+    found[i] = paths.absolute(path)
+  end
+  self.sounds[stem] = { digest = digest, settings = fingerprint, document = document, paths = found }
   self.changed = true
 end
 

@@ -10,6 +10,12 @@ local M = {}
 -- bring a second of sound to another takes 50 ms.
 local FINAL_RATE = 44100
 
+-- Endings of the patches, of every format that can be written.
+local ENDINGS = {}
+for _, format in ipairs(ym.patch.formats()) do
+  ENDINGS[format.extension] = format.writes or nil
+end
+
 local Outputs = {}
 Outputs.__index = Outputs
 Outputs.__name = "ym2612ml.outputs"
@@ -23,7 +29,12 @@ local RANKED = "_[1-8]_alg[0-7]"
 ---@return boolean
 function M.is_audition(path)
   local base = path:match("^(.+" .. RANKED .. ")%.wav$")
-  return base ~= nil and lfs.attributes(base .. ".y12", "mode") == "file"
+  for ending in pairs(base and ENDINGS or {}) do
+    if lfs.attributes(base .. "." .. ending, "mode") == "file" then
+      return true
+    end
+  end
+  return false
 end
 
 --- The files of a sound in a folder.
@@ -31,20 +42,27 @@ end
 ---@param stem string  what their names begin with
 ---@param inputs table<string, true>  identities of the sounds to be matched, which are
 ---  not written over
+---@param formats ym2612ml.Format[]  of the patches
 ---@return table outputs
-function M.new(folder, stem, inputs)
-  return setmetatable({ folder = folder, stem = stem, inputs = inputs, written = {} }, Outputs)
+function M.new(folder, stem, inputs, formats)
+  return setmetatable({ folder = folder, stem = stem, inputs = inputs, formats = formats, written = {} }, Outputs)
 end
 
 -- Removes the files of this sound that are not among those just written: of an earlier
 -- run or state, which had other ranks and algorithms. But no audition that is itself to
--- be matched, nor its patch.
+-- be matched, nor its patch; and no text, which may be somebody's notes, unless texts are
+-- what is written.
 local function remove_stale(self, current)
-  local names = {}
+  local names, endings = {}, ym.patch.endings()
+  endings.wav = true
+  for _, format in ipairs(self.formats) do
+    endings[format.extension] = true
+  end
   for name in lfs.dir(self.folder) do
     local rest = name:sub(1, #self.stem) == self.stem and name:sub(#self.stem + 1) or ""
     local base, ending = rest:match("^(" .. RANKED .. ")%.(%w+)$")
-    if (ending == "y12" or ending == "wav") and not current[self.stem .. base] then
+    local kept = base and current[self.stem .. base] or {}
+    if endings[ending] and not kept[ending] then
       local audition = paths.identity(paths.join(self.folder, self.stem .. base .. ".wav"))
       local mode = lfs.symlinkattributes(paths.join(self.folder, name), "mode")
       if mode == "file" and not self.inputs[audition or false] then
@@ -79,8 +97,11 @@ local function write_match(self, name, match, rate)
     velocity = match.velocity, rate = rate,
   })
   local done, message = ym.audio.write(audition, samples, found_rate)
-  if done then
-    done, message = ym.patch.write(paths.join(self.folder, name .. ".y12"), match.patch)
+  for _, format in ipairs(done and self.formats or {}) do
+    if done then
+      local path = paths.join(self.folder, ("%s.%s"):format(name, format.extension))
+      done, message = ym.patch.write(path, match.patch, format.name)
+    end
   end
   self.written[name] = done and content or nil
   return done, message
@@ -101,10 +122,13 @@ function Outputs:write(matches, final)
     if not done then
       return entries, message
     end
-    current[name] = true
+    current[name] = { wav = true }
+    for _, format in ipairs(self.formats) do
+      current[name][format.extension] = true
+    end
     entries[rank] = {
-      rank = rank, algorithm = match.algorithm, distance = match.distance, patch = name .. ".y12",
-      audition = name .. ".wav",
+      rank = rank, algorithm = match.algorithm, distance = match.distance,
+      patch = ("%s.%s"):format(name, self.formats[1].extension), audition = name .. ".wav",
     }
   end
   local done, message = remove_stale(self, current)

@@ -3,14 +3,13 @@ local arguments = require "ym2612ml.cli.arguments"
 local estimate = require "ym2612ml.estimate"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local loss = require "ym2612ml.cli.loss"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
 
 local M = {}
 
 M.COMMAND = "ym2612ml match" -- for what is wrong with its options together
-
-local FORMAT = "y12" -- of the patches written
 
 local SHORTEST, LONGEST = 0.01, 86400 -- seconds
 
@@ -72,11 +71,34 @@ function M.lock(text)
   return { name = name, field = field, value = value }
 end
 
--- Whether files of the format hold the settings of the LFO.
-local function holds_lfo()
-  for _, format in ipairs(ym.patch.formats()) do
-    if format.name == FORMAT then
-      return format.lfo
+--- A format that can be written.
+---@param text string
+---@return ym2612ml.Format? format
+---@return string? message
+function M.format(text)
+  local format = loss.format(text)
+  if not format or not format.writes then
+    return nil, ("'%s' is no format that can be written: expected %s"):format(text, table.concat(loss.written(), ", "))
+  end
+  return format
+end
+
+--- The formats that hold how much the LFO acts, in words.
+---@return string
+function M.holding_lfo()
+  local names = {}
+  for _, name in ipairs(loss.written()) do
+    local format = loss.format(name)
+    names[#names + 1] = format.depths and name .. (format.lfo and "" or " (but not its speed)") or nil
+  end
+  return table.concat(names, ", ")
+end
+
+-- The first of the formats whose files do not hold how much the LFO acts.
+local function without_lfo(list)
+  for _, format in ipairs(list) do
+    if not format.depths then
+      return format
     end
   end
 end
@@ -85,7 +107,7 @@ end
 local OF_LFO = { ams = true, fms = true, lfo = true }
 
 -- The registers to lock as estimate takes them, and in words for the fingerprint.
-local function locked(list, start)
+local function locked(list, start, formats)
   local lock, words = {}, {}
   for _, item in ipairs(list or {}) do
     local field, value = item.field, item.value
@@ -94,8 +116,9 @@ local function locked(list, start)
     if not value then
       local message = "option '--lock': '%s' has no value, and there is no --start to take it from"
       arguments.misuse(M.COMMAND, message:format(item.name))
-    elseif not field.operator and OF_LFO[field.name] and not holds_lfo() then
-      arguments.misuse(M.COMMAND, ("option '--lock': a .%s file cannot hold '%s'"):format(FORMAT, item.name))
+    elseif not field.operator and OF_LFO[field.name] and without_lfo(formats) then
+      arguments.misuse(M.COMMAND, ("option '--lock': a .%s file cannot hold '%s'"):format(
+        without_lfo(formats).extension, item.name))
     end
     local into = lock
     if field.operator then
@@ -123,6 +146,16 @@ local function one_or_list(list, options, name)
   return list[1]
 end
 
+-- The formats for the fingerprint; nil where it is the one that there was at first.
+local function formats_in_words(list)
+  local names = {}
+  for i, format in ipairs(list) do
+    names[i] = format.name
+  end
+  local words = table.concat(names, ",")
+  return words ~= "y12" and words or nil
+end
+
 ---@class ym2612ml.MatchSettings
 ---@field estimate table  options of ym.estimate, without note, velocity and models
 ---@field note? number|number[]  MIDI
@@ -135,8 +168,9 @@ end
 ---@return ym2612ml.MatchSettings? settings
 ---@return string? message
 function M.new(options)
-  if options.lfo and not holds_lfo() then
-    arguments.misuse(M.COMMAND, ("option '--lfo': a .%s file cannot hold vibrato and tremolo"):format(FORMAT))
+  if options.lfo and without_lfo(options.format) then
+    arguments.misuse(M.COMMAND, ("option '--lfo': a .%s file cannot hold vibrato and tremolo"):format(
+      without_lfo(options.format).extension))
   end
   for _, name in ipairs { "lock", "start" } do
     if options[name] and options.method ~= "search" then
@@ -152,7 +186,7 @@ function M.new(options)
     end
     digest = ym.store.sha256(assert(files.read(options.start)))
   end
-  local lock, words = locked(options.lock, start)
+  local lock, words = locked(options.lock, start, options.format)
   local self = {
     note = one_or_list(options.note, options, "note"),
     velocity = one_or_list(options.velocity, options, "velocity"),
@@ -166,7 +200,7 @@ function M.new(options)
     held = options.held, release = options.release, chip = options.chip, seed = options.seed,
     renders = options.renders, budget = options.budget, method = options.method, lfo = options.lfo,
     lock = words, start = digest, models = options.models, group = options.group, note = options.note,
-    velocity = options.velocity,
+    velocity = options.velocity, formats = formats_in_words(options.format),
   }
   return self
 end

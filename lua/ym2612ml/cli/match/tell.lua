@@ -3,13 +3,12 @@
 local arguments = require "ym2612ml.cli.arguments"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
+local ranking = require "ym2612ml.match.ranking"
 local statistics = require "ym2612ml.evaluate.statistics"
 local ym = require "ym2612ml"
 
 local M = {}
 
-local CERTAIN = 0.3 -- dB that one step of a register changes where its value is certain
-local IDLE = 0.02 -- dB below which a register does not matter
 local CLOSE = 1 -- dB: the share of sounds closer than this is told
 
 -- Fields that are silent in nearly every patch, and not worth telling when they are.
@@ -39,13 +38,13 @@ end
 ---@param budget number?  seconds that were allowed
 ---@return table document
 function M.document(file, group, matches, entries, budget)
-  local first, ranking = matches[1], {}
+  local first, ranked = matches[1], {}
   for rank, match in ipairs(matches.ranking) do
-    ranking[rank] = { algorithm = match.algorithm, distance = match.distance, registers = named(match.patch) }
+    ranked[rank] = { algorithm = match.algorithm, distance = match.distance, registers = named(match.patch) }
   end
   return {
-    file = file, group = group, note = first.note, held = first.held, pitched = first.pitched, matches = entries,
-    ranking = ranking, sensitivity = first.sensitivity and named(first.sensitivity), budget = budget,
+    file = file, group = group, note = first.note, held = first.held, onset = first.onset, pitched = first.pitched,
+    matches = entries, ranking = ranked, sensitivity = first.sensitivity and named(first.sensitivity), budget = budget,
     renders = matches.renders, seconds = matches.seconds,
   }
 end
@@ -91,16 +90,16 @@ end
 
 local function tell_sensitivity(sensitivity)
   print("certain: " .. registers_where(sensitivity, function(change)
-    return change > CERTAIN
+    return change > ranking.CERTAIN
   end))
   print("without effect: " .. registers_where(sensitivity, function(change, name)
-    return change < IDLE and not RARE[name]
+    return change < ranking.IDLE and not RARE[name]
   end))
 end
 
-local function tell_ranking(ranking)
+local function tell_ranking(ranked)
   local list = {}
-  for rank, entry in ipairs(ranking) do
+  for rank, entry in ipairs(ranked) do
     list[rank] = ("%d (%.2f)"):format(entry.algorithm, entry.distance)
   end
   print("closest of all, by algorithm: " .. table.concat(list, ", "))
