@@ -120,14 +120,6 @@ local function judge_all(list, set, options, sources, kept, report)
   return all
 end
 
-local function first_rows(count)
-  local rows = {}
-  for row = 1, count do
-    rows[row] = row
-  end
-  return rows
-end
-
 -- What a learner tells of the test set: a method with the answers to the targets, and its
 -- figures.
 local function answers_of(trained, set, options, budget, report)
@@ -139,7 +131,7 @@ local function answers_of(trained, set, options, budget, report)
   end
   local answers, name = {}, trained.architecture.name
   if trained.patches then
-    answers = must(trained:patches(must(set.splits.test:sounds(first_rows(options.targets)))))
+    answers = must(trained:patches(must(set.splits.test:sounds(soundsets.numbers(1, options.targets)))))
   else
     for row = 1, options.targets do
       answers[row] = opn2.patch(result.told[row]:totable())

@@ -98,21 +98,13 @@ function Source:take(rows)
   return taken
 end
 
-local function all_rows(count)
-  local rows = {}
-  for row = 1, count do
-    rows[row] = row
-  end
-  return rows
-end
-
 -- The first rows of a split: heard once where there is room for all, else from sounds that
 -- are in memory where `memory` bytes are room for them. tell: what the network is to
 -- answer, none for an autoencoder.
 local function new_source(input, split, rows, tell, memory)
   local source = setmetatable({ input = input, split = split, rows = rows, targets = tell }, Source)
   if input:fits(rows) then
-    source.cache = must(input:rows(split, all_rows(rows)))
+    source.cache = must(input:rows(split, soundsets.numbers(1, rows)))
   elseif memory then
     must(split:keep(memory))
   end
@@ -129,7 +121,7 @@ local function validation(input, split, tell)
     local sum = 0
     for first = 1, source.rows, 64 do
       local count = math.min(64, source.rows - first + 1)
-      local rows = table.move(all_rows(first + count - 1), first, first + count - 1, 1, {})
+      local rows = soundsets.numbers(first, first + count - 1)
       local taken, message, kind = source:take(core.tensor.from(rows, "i32"))
       local loss
       if taken then

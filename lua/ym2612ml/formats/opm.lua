@@ -109,19 +109,7 @@ end
 ---@return ym2612ml.Patch[]?
 ---@return string[]|string  notes, or what is wrong
 function M.decode(bytes)
-  local list, notes = {}, {}
-  local voices = read_voices(bytes)
-  for _, voice in ipairs(voices) do
-    if is_whole(voice) then
-      list[#list + 1] = patch_of(voice, notes)
-    else
-      notes[#notes + 1] = ("voice %s is not whole, and left out"):format(voice.number)
-    end
-  end
-  if #voices == 0 then
-    return nil, "has no voice: a line such as `@:0 name`"
-  end
-  return list, notes
+  return rows.decoded(read_voices(bytes), is_whole, patch_of, "@:0 name")
 end
 
 local function voice_of(patch, number)

@@ -100,4 +100,26 @@ function M.one_line(name)
   return M.trimmed(((name or ""):sub(1, LONGEST // 2):gsub("%c+", " ")))
 end
 
+--- The patches of voices in text; of those that are not whole, a note.
+---@param voices {number: string|integer}[]  as a format reads them
+---@param is_whole fun(voice: table): boolean
+---@param patch_of fun(voice: table, notes: string[]): ym2612ml.Patch
+---@param example string  how a voice begins, for the message where there is none
+---@return ym2612ml.Patch[]?
+---@return string[]|string  notes, or what is wrong
+function M.decoded(voices, is_whole, patch_of, example)
+  local list, notes = {}, {}
+  for _, voice in ipairs(voices) do
+    if is_whole(voice) then
+      list[#list + 1] = patch_of(voice, notes)
+    else
+      notes[#notes + 1] = ("voice %s is not whole, and left out"):format(voice.number)
+    end
+  end
+  if #voices == 0 then
+    return nil, ("has no voice: a line such as `%s`"):format(example)
+  end
+  return list, notes
+end
+
 return M

@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local measure = require "ym2612ml.learner.measure"
+local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
 
 local M = {}
@@ -68,11 +69,7 @@ end
 -- Tells the parameters of the rows first to last and renders them; what was told goes into
 -- told, what was measured to the end of measures.
 local function judge_block(learner, split, options, first, last, told, measures)
-  local rows = {}
-  for row = first, last do
-    rows[#rows + 1] = row
-  end
-  local sounds = must(split:sounds(rows))
+  local sounds = must(split:sounds(soundsets.numbers(first, last)))
   local answer = must(learner:predict(sounds))
   told.values:slice(first, last):copy(answer.values)
   for name, scores in pairs(told.scores) do

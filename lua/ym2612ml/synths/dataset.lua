@@ -192,6 +192,18 @@ function M.steps(options)
   end)
 end
 
+--- Numbers of rows that follow each other.
+---@param first integer
+---@param last integer
+---@return integer[]
+function M.numbers(first, last)
+  local rows = {}
+  for row = first, last do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
 ---@class ym2612ml.SoundSplit
 ---@field rows integer
 ---@field values ym2612ml.Tensor  f32 (rows, parameters)

@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
 
 local M = {}
@@ -52,10 +53,7 @@ function M.steps(set, folder)
       local split = set.splits[name]
       local values, classes = split.values:totable(), set.synth:classes(split.values):totable()
       for first = 1, split.rows, BLOCK do
-        local rows = {}
-        for row = first, math.min(first + BLOCK - 1, split.rows) do
-          rows[#rows + 1] = row
-        end
+        local rows = soundsets.numbers(first, math.min(first + BLOCK - 1, split.rows))
         local sounds = must(split:sounds(rows))
         for i, row in ipairs(rows) do
           local file = ("%s_%06d.wav"):format(name, row)
