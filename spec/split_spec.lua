@@ -189,7 +189,7 @@ describe("a recording of a cartridge", function()
     for expected, arguments in pairs {
       ["bad argument #1 to 'split' (table expected, got nil)"] = {},
       ["field 'samples': tensor expected, got nil"] = { {}, INDEX },
-      ["field 'rate' is 1, expected 4000..1e6"] = { { samples = PLAYED, rate = 1 }, INDEX },
+      ["field 'rate' is 1, expected 4000..1000000"] = { { samples = PLAYED, rate = 1 }, INDEX },
       ["bad argument #2 to 'split' (table expected, got nil)"] = { { samples = PLAYED, rate = RATE } },
       ["expected an index of a cartridge"] = { { samples = PLAYED, rate = RATE }, { region = "NTSC" } },
     } do

@@ -190,6 +190,22 @@ describe("vgm", function()
       assert.error_matches(function() ym.vgm.write(path, list, { gap = 0 }) end, "bad argument #3 to 'write'")
     end)
 
+    it("comes to an end at clocks of which no tick meets the envelopes' clock", function()
+      local _, index = ym.vgm.encode({ support.PATCH, support.PLUCK }, { clock = 15876000, held = 0.1, release = 0.1 })
+      assert.is_true(index[2].time < 2)
+    end)
+
+    it("fails where it would take longer than a file can tell", function()
+      local list = {}
+      for i = 1, 100 do
+        list[i] = support.PATCH
+      end
+      local index, message, kind = ym.vgm.write(path, list, { held = 600, release = 600 })
+      assert.is_nil(index)
+      assert.equal(path .. ": 100 patches take longer than a VGM can, 27 hours", message)
+      assert.equal("input", kind)
+    end)
+
     it("fails where nothing can be written", function()
       local index, message, kind = ym.vgm.write(folder .. "/none/a.vgm", { support.PATCH })
       assert.is_nil(index)
@@ -256,6 +272,13 @@ describe("vgm", function()
       local values, times = streamed("\x92\1\xFF\xFF\xFF\xFF\x95\1\0\0\1" .. wait(6))
       assert.same({ 0, 1, 2, 3, 4, 5 }, times)
       assert.same({ 10, 11, 12, 13, 10, 11 }, values)
+    end)
+
+    it("reads any number of writes at one time, in order", function()
+      local count = 300000
+      local writes = assert(ym.vgm.decode(file_of((to(0, 0x30, 1) .. to(0, 0x30, 2)):rep(count // 2) .. "\x66")))
+      assert.equal(count, #writes)
+      assert.same({ 0, 0, 0x30, 2 }, rows(writes:slice(count, count))[1])
     end)
 
     it("passes over what is not for the chip, and says so", function()

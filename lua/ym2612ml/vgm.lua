@@ -97,8 +97,9 @@ end
 --- where the LFO plays.
 ---@param list ym2612ml.Patch[]
 ---@param options? ym2612ml.VgmWriteOptions
----@return string bytes  of a .vgm
----@return ym2612ml.VgmMark[] index
+---@return string? bytes  of a .vgm
+---@return ym2612ml.VgmMark[]|string index  or a message
+---@return string? kind  "input": they take longer than a VGM can, 27 hours
 function M.encode(list, options)
   return build(list, options, 1, "encode")
 end
@@ -109,10 +110,13 @@ end
 ---@param options? ym2612ml.VgmWriteOptions
 ---@return ym2612ml.VgmMark[]? index
 ---@return string? message  names the path
----@return string? kind     "io"
+---@return string? kind     "io", or "input": they take longer than a VGM can, 27 hours
 function M.write(path, list, options)
   check.type(path, "string", 1, "write")
-  local bytes, index = build(list, options, 2, "write")
+  local bytes, index, problem = build(list, options, 2, "write")
+  if not bytes then
+    return nil, ("%s: %s"):format(path, index), problem
+  end
   if files.ending(path) == "vgz" then
     bytes = assert(core.gzip(bytes))
   end
@@ -185,11 +189,13 @@ function M.mine(path, options)
   end
   local checked = check.options(options, MINE_RULES, 2, "mine")
   local list = type(path) == "table" and path or { path }
-  local miner = mining.new()
   for i, name in ipairs(list) do
     if type(name) ~= "string" then
       misuse(1, "mine", "path %d is %s, expected a string", i, type(name))
     end
+  end
+  local miner = mining.new()
+  for _, name in ipairs(list) do
     local source, message, kind = vgm.load(name)
     if not source then
       return nil, message, kind
@@ -198,7 +204,8 @@ function M.mine(path, options)
   end
   local found = miner:finish(checked.keep_levels)
   if #found == 0 then
-    return nil, ("%s: plays no note on a YM2612"):format(list[1] or "no file"), "input"
+    return nil, ("%s: no note is played on a YM2612"):format(#list > 0 and table.concat(list, ", ") or "no file"),
+      "input"
   end
   return found
 end

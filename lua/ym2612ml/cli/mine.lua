@@ -23,7 +23,8 @@ function M.define(command)
 end
 
 local function clock(seconds)
-  return ("%d:%05.2f"):format(seconds // 60, seconds % 60)
+  local hundredths = math.floor(100 * seconds + 0.5)
+  return ("%d:%02d.%02d"):format(hundredths // 6000, hundredths // 100 % 60, hundredths % 100)
 end
 
 -- Goes through one file.

@@ -82,10 +82,12 @@ end
 ---@param arguments string[]
 ---@param report table
 ---@return ym2612ml.Patch[] list
+---@return table<string, boolean> inputs  the files, by what `paths.identity` calls them
 function M.named(arguments, report)
-  local endings, list = ym.patch.endings(), {}
+  local endings, list, inputs = ym.patch.endings(), {}, {}
   endings.csv = true
   for _, path in ipairs(paths.expand(arguments, endings, "patches", report)) do
+    inputs[paths.identity(path) or path] = true
     for _, row in ipairs(report:attempt(path, read_rows, path) or {}) do
       if row.patch then
         list[#list + 1] = row.patch
@@ -94,7 +96,7 @@ function M.named(arguments, report)
       end
     end
   end
-  return list
+  return list, inputs
 end
 
 return M

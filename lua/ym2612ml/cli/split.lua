@@ -1,6 +1,7 @@
 -- ym2612ml split: a recording of a cartridge, cut into notes.
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
+local splits = require "ym2612ml.rom.split"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -42,6 +43,9 @@ function M.run(options, report)
   local sound = index and report:attempt(options.recording, ym.audio.read, options.recording)
   if not sound then
     return
+  elseif sound.rate < splits.SLOWEST or sound.rate > splits.FASTEST then
+    return report:fail(("%s: has a rate of %g Hz, expected %d..%d"):format(options.recording, sound.rate,
+      splits.SLOWEST, splits.FASTEST))
   end
   local split, message = ym.rom.split(sound, index)
   if not split then

@@ -1,5 +1,6 @@
 -- ym2612ml vgm: patches to listen to in any player of VGM files.
 local arguments = require "ym2612ml.cli.arguments"
+local cartridges = require "ym2612ml.rom.index"
 local console = require "ym2612ml.cli.console"
 local files = require "ym2612ml.files"
 local paths = require "ym2612ml.cli.paths"
@@ -9,7 +10,6 @@ local ym = require "ym2612ml"
 local M = {}
 
 local COMMAND = "ym2612ml vgm"
-local PAL = 7600489 -- Hz
 local MOST_NAMED = 500 -- patches in the tags
 
 --- Adds the arguments to an argparse command.
@@ -33,7 +33,8 @@ end
 
 -- A time as players show it.
 local function clock(seconds)
-  return ("%d:%04.1f"):format(seconds // 60, seconds % 60)
+  local tenths = math.floor(10 * seconds + 0.5)
+  return ("%d:%02d.%d"):format(tenths // 600, tenths // 10 % 60, tenths % 10)
 end
 
 -- The tags: a title, and how many patches there are, by name as far as there is room.
@@ -69,21 +70,25 @@ function M.run(options, report)
   if ending ~= "vgm" and ending ~= "vgz" then
     arguments.misuse(COMMAND, ("option '--output': %s, expected .vgm or .vgz"):format(options.output))
   end
-  local list = reading.named(options.patches, report)
+  local list, inputs = reading.named(options.patches, report)
   if #list == 0 then
     return
+  elseif inputs[paths.identity(options.output) or false] then
+    return report:fail(options.output .. ": is one of the files to read, and not overwritten")
   end
   local made, message = paths.make_folder(options.output:match("^(.*)/") or "")
   if not made then
     return report:fail(message)
   end
-  local index = report:attempt(options.output, ym.vgm.write, options.output, list, {
+  local index
+  index, message = ym.vgm.write(options.output, list, {
     note = options.note, held = options.held, release = options.release, gap = options.gap,
-    clock = options.pal and PAL or nil, tags = tags_of(list, options),
+    clock = options.pal and cartridges.CLOCKS.PAL or nil, tags = tags_of(list, options),
   })
-  if index then
-    print_index(index, list, report)
+  if not index then
+    return report:fail(message)
   end
+  print_index(index, list, report)
 end
 
 return M

@@ -8,6 +8,7 @@ local patches = require "ym2612ml.patch"
 local M = {}
 
 local FORMAT = "ym2612ml cartridge 1"
+local MOST = 1 << 26 -- bytes; a full cartridge has less
 
 --- Clocks of the consoles in Hz.
 M.CLOCKS = { NTSC = 7670454, PAL = 7600489 }
@@ -43,11 +44,22 @@ local function patch_object(patch)
   return object
 end
 
+--- Raises unless a value is an index, as far as a look tells.
+---@param index any
+---@param argument integer  its number
+---@param caller string  the function
+function M.check(index, argument, caller)
+  check.type(index, "table", argument, caller)
+  if not M.CLOCKS[index.region] or type(index.entries) ~= "table" then
+    check.misuse(("bad argument #%d to '%s' (expected an index of a cartridge)"):format(argument, caller))
+  end
+end
+
 --- The document, with an entry a line.
 ---@param index ym2612ml.CartridgeIndex
 ---@return string text
 function M.encode(index)
-  check.type(index, "table", 1, "encode_index")
+  M.check(index, 1, "encode_index")
   local lines = {}
   for i, entry in ipairs(index.entries) do
     local object = {}
@@ -129,7 +141,7 @@ function M.decode(text)
     end
     index.entries[i], before = entry, entry.click
   end
-  if #index.entries == 0 or index.finish <= before then
+  if #index.entries == 0 or not (index.finish > before and index.finish < math.huge) then
     return nil, "an index without entries, or whose end is before them", "format"
   end
   return index
@@ -142,7 +154,7 @@ end
 ---@return string? kind  "io" or "format"
 function M.read(path)
   check.type(path, "string", 1, "read_index")
-  local text, message, kind = files.read(path)
+  local text, message, kind = files.read(path, MOST)
   if not text then
     return nil, message, kind
   end

@@ -7,6 +7,9 @@ local streams = require "ym2612ml.rom.stream"
 
 local M = {}
 
+--- The least and the largest rate of recordings, in Hz: the sound of a click is around 1 kHz.
+M.SLOWEST, M.FASTEST = 4000, 1000000
+
 -- The nearest placed clicks at or before and after each number, by number.
 local function surroundings(clicks, count)
   local before, after = {}, {}
@@ -81,13 +84,11 @@ end
 function M.split(sound, index)
   check.type(sound, "table", 1, "split")
   check.tensor(sound.samples, 1, "split", "field 'samples'")
-  if type(sound.rate) ~= "number" or not (sound.rate >= 4000 and sound.rate <= 1e6) then
-    check.misuse(("bad argument #1 to 'split' (field 'rate' is %s, expected 4000..1e6)"):format(tostring(sound.rate)))
+  if type(sound.rate) ~= "number" or not (sound.rate >= M.SLOWEST and sound.rate <= M.FASTEST) then
+    check.misuse(("bad argument #1 to 'split' (field 'rate' is %s, expected %d..%d)"):format(tostring(sound.rate),
+      M.SLOWEST, M.FASTEST))
   end
-  check.type(index, "table", 2, "split")
-  if not indices.CLOCKS[index.region] or type(index.entries) ~= "table" then
-    check.misuse("bad argument #2 to 'split' (expected an index of a cartridge)")
-  end
+  indices.check(index, 2, "split")
   local factors = clocks.factors(index)
   local tick = streams.TICK * 144 / indices.CLOCKS[index.region]
   local heard = listen.find(sound.samples, sound.rate, tick, { factors.NTSC, factors.PAL })

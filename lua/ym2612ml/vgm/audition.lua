@@ -8,6 +8,8 @@ local LEAD = 40 -- ticks from the first write of a patch to its key, in which th
 -- them all: 48 of its samples, as before every note of ym.render
 local KEY_FRAME = 48 -- sample of the chip, from its reset, at which ym.render presses a key
 local EPOCH = 12285 -- samples after which the clock of the envelopes is where it was: 3 * 4095
+local EPOCHS = 8 -- tried for a tick: at the clocks of consoles one of two will do
+local LONGEST = 0xFFFFFFFF -- ticks that a file can tell of
 local SLOTS = { 0, 4, 8, 12 }
 
 local Writer = {}
@@ -53,18 +55,19 @@ end
 
 -- The first tick, from the earliest on, at which a key meets the envelopes' clock as in
 -- ym.render, on a chip that was reset when the file began. Of some samples no tick is the
--- one in which they fall.
+-- one in which they fall, and of a few clocks that holds for all that would do: then the
+-- key comes up to two samples late.
 local function key_tick(earliest, clock)
   local per_tick = clock / 144 / files.RATE
-  local epoch = math.max(0, math.ceil((earliest * per_tick - KEY_FRAME) / EPOCH))
-  while true do
+  local first = math.max(0, math.ceil((earliest * per_tick - KEY_FRAME) / EPOCH))
+  for epoch = first, first + EPOCHS - 1 do
     local frame = KEY_FRAME + epoch * EPOCH
     local tick = math.ceil(frame / per_tick)
-    if tick >= earliest and math.floor(tick * per_tick) == frame then
+    if math.floor(tick * per_tick) == frame then
       return tick
     end
-    epoch = epoch + 1
   end
+  return math.ceil((KEY_FRAME + first * EPOCH) / per_tick)
 end
 
 local function play(writer, patch, note, options)
@@ -94,9 +97,10 @@ end
 ---@param patches ym2612ml.Patch[]  in range
 ---@param options table  {notes = MIDI notes that each patch plays, held, release, gap =
 ---  seconds, clock = Hz, tags}
----@return string bytes
----@return {patch: integer, note: number, time: number}[] index  which note begins when,
----  in seconds
+---@return string? bytes
+---@return {patch: integer, note: number, time: number}[]|string index  which note begins
+---  when, in seconds; or the message
+---@return string? kind  "input": they take longer than a file can tell
 function M.build(patches, options)
   local writer, index = new_writer(), {}
   local times = {
@@ -109,6 +113,9 @@ function M.build(patches, options)
   for i, patch in ipairs(patches) do
     for _, note in ipairs(options.notes) do
       index[#index + 1] = { patch = i, note = note, time = play(writer, patch, note, times) }
+    end
+    if writer.ticks > LONGEST then
+      return nil, ("%d patches take longer than a VGM can, 27 hours"):format(#patches), "input"
     end
   end
   local commands = table.concat(writer.parts) .. "\x66"

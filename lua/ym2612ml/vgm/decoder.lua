@@ -178,9 +178,12 @@ end
 --- 65,535 ticks, so what is decoded can go so far beyond.
 ---@param tick number
 ---@param write fun(tick: integer, port: integer, register: integer, value: integer)
-function Decoder:run(tick, write)
-  local bytes = self.bytes
-  while self.tick < tick and not self.ended do
+---@param most? integer  commands after which it pauses before that: any number of them
+---  may be of one time
+function Decoder:run(tick, write, most)
+  local bytes, left = self.bytes, most or math.huge
+  while self.tick < tick and left > 0 and not self.ended do
+    left = left - 1
     local position = self.at
     local command, first, second = byte(bytes, position, position + 2)
     if not command then

@@ -2,7 +2,6 @@
 -- Offsets count from 0, as in the format's specification (version 1.71).
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
-local lfs = require "ym2612ml.filesystem"
 
 local M = {}
 
@@ -197,11 +196,7 @@ end
 ---@return string? message  names the path
 ---@return string? kind     "io" or "format"
 function M.load(path)
-  local size = lfs.attributes(path, "size")
-  if size and size > MOST then
-    return nil, ("%s: more than %d bytes"):format(path, MOST), "format"
-  end
-  local bytes, message, kind = files.read(path)
+  local bytes, message, kind = files.read(path, MOST)
   if not bytes then
     return nil, message, kind
   end

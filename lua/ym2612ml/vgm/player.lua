@@ -29,7 +29,7 @@ local function play(decoder, chip, ticks, per_tick, samples)
   end
   local raw = samples:type() == "i32"
   while position < total do
-    decoder:run(math.min(decoder.tick + writes.CHUNK, ticks), write_at)
+    decoder:run(math.min(decoder.tick + writes.CHUNK, ticks), write_at, writes.COMMANDS)
     local finished = decoder.ended or decoder.tick >= ticks
     local until_frame = finished and total or math.floor(decoder.tick * per_tick)
     local part = chip:play(take(), math.max(0, until_frame - position), raw)

@@ -4,8 +4,8 @@ local file = require "ym2612ml.vgm.file"
 
 local M = {}
 
---- Ticks decoded at a time.
-M.CHUNK = file.RATE // 4
+--- Ticks and commands decoded at a time.
+M.CHUNK, M.COMMANDS = file.RATE // 4, 1 << 18
 
 local LATEST = 1 << 30 -- ticks: 6.7 hours
 local MOST = 1 << 24 -- in memory: 256 MB
@@ -40,7 +40,7 @@ function M.all(decoder)
   local write, take = M.gather()
   local chunks, count = {}, 0
   while not decoder.ended and decoder.tick < LATEST do
-    decoder:run(math.min(decoder.tick + M.CHUNK, LATEST), write)
+    decoder:run(math.min(decoder.tick + M.CHUNK, LATEST), write, M.COMMANDS)
     local chunk = take()
     chunks[#chunks + 1] = #chunk > 0 and chunk or nil
     count = count + #chunk
