@@ -46,8 +46,6 @@ M.recipe = {
 local CHIP_RATE = 53267 -- Hz: the chip's own rate, that of what is heard
 local ROUND = 768 -- seconds of sound rendered in one step: 512 notes of 1.5 s
 local SMALLEST = 16 -- notes of a step, however long they are
--- Draws in a row without a record after which a shard cannot be filled.
-local FRUITLESS = 16384
 local MOST_BYTES = 1 << 28 -- of the features of a shard, which are in memory as it is made
 
 local RULES = {
@@ -241,20 +239,9 @@ local function make_shard(settings, sources, features, shard, report)
   local source, dropped = new_source(settings, sources, shard), { silent = 0, duplicate = 0 }
   local arrays = runs.new_arrays(shard)
   local most = math.max(SMALLEST, math.floor(ROUND / (settings.held[2] + settings.release)))
-  local filled, fruitless = 0, 0
-  while filled < shard.records do
-    local count = math.min(most, shard.records - filled)
-    local now = add_round(settings, features, source, arrays, dropped, filled, count)
-    fruitless = now > filled and 0 or fruitless + count
-    filled = now
-    if fruitless >= FRUITLESS then
-      fail(("%s: has %d of %d records, and %d further draws gave no other that can be heard"):format(
-        shard.path, filled, shard.records, fruitless), "input")
-    end
-    if filled < shard.records then
-      report(filled)
-    end
-  end
+  runs.fill(shard, most, function(filled, count)
+    return add_round(settings, features, source, arrays, dropped, filled, count), count
+  end, "no other that can be heard", report)
   return arrays, dropped
 end
 

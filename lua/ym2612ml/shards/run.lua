@@ -69,6 +69,33 @@ function M.new_arrays(shard)
   return arrays
 end
 
+-- Draws in a row without a record after which a shard cannot be filled.
+local FRUITLESS = 16384
+
+--- Fills a shard round by round, or ends the steps where draws give nothing more.
+---@param shard ym2612ml.Shard
+---@param most integer  records wanted of a round
+---@param add fun(filled: integer, count: integer, round: integer): integer, integer  makes
+---  up to count records after those that are filled, in rounds from 0; gives how many are
+---  filled then, and how many draws that took
+---@param what string  what no draw gave, for the message
+---@param report fun(filled: integer)  called while there are more to come
+function M.fill(shard, most, add, what, report)
+  local filled, round, fruitless = 0, 0, 0
+  while filled < shard.records do
+    local now, drawn = add(filled, math.min(most, shard.records - filled), round)
+    fruitless = now > filled and 0 or fruitless + drawn
+    filled, round = now, round + 1
+    if fruitless >= FRUITLESS then
+      steps.fail(("%s: has %d of %d records, and %d further draws gave %s"):format(
+        shard.path, filled, shard.records, fruitless, what), "input")
+    end
+    if filled < shard.records then
+      report(filled)
+    end
+  end
+end
+
 -- The shards that this run is to make.
 local function own_shards(settings, all)
   local own, records = {}, 0

@@ -18,7 +18,7 @@ local synths = require "ym2612ml.synths.registry"
 
 local M = {}
 
-local fail, must = steps.fail, steps.must
+local must = steps.must
 
 local RULES = {
   synth = { class = "ym2612ml.Synth", needed = true },
@@ -35,8 +35,6 @@ local USUAL_BYTES, MOST_BYTES = 1 << 27, 1 << 30 -- of the sounds of a shard
 local USUAL_RECORDS = 8192 -- at most
 local ROUND = 1 << 22 -- samples rendered in one step
 local SILENT = 1e-6 -- largest sample of a sound that nobody hears
--- Draws in a row without a record after which a shard cannot be filled.
-local FRUITLESS = 16384
 local MOST_OPEN = 256 -- files of shards: a process may have 1,024
 
 -- Shares of all combinations of parameters, in hundredths: from, to before.
@@ -127,38 +125,34 @@ local function audible(sounds)
   return rows
 end
 
+-- Draws and renders a round, and puts what can be heard into the arrays after `filled`
+-- records. Returns how many there are then, and how many were drawn.
+local function add_round(settings, unheard, shard, arrays, dropped, filled, count, round)
+  local synth, part = settings.synth, PARTS[shard.split]
+  local drawn = math.max(16, count * 100 // (part[2] - part[1]))
+  -- every round has a sequence of its own, so that draws need no state
+  local stream = ((shard.number << 24) + round) * 3 + STREAMS[shard.split]
+  local values = must(synth:draw(drawn, { seed = settings.seed, stream = stream }))
+  local own = own_rows(values, shard.split, unheard)
+  values = values:rows(table.move(own, 1, math.min(#own, count), 1, {}))
+  if #values == 0 then
+    return filled, drawn
+  end
+  local sounds = must(synth:render(values, { rate = settings.rate, length = settings.length }))
+  local kept = must(audible(sounds))
+  arrays.values:slice(filled + 1, filled + #kept):copy(values:rows(kept))
+  arrays.sounds:slice(filled + 1, filled + #kept):copy(sounds:rows(kept))
+  dropped.silent = dropped.silent + #values - #kept
+  return filled + #kept, drawn
+end
+
 -- Makes a shard; reports how many of its records there are.
 local function make_shard(settings, unheard, shard, report)
   local arrays, dropped = runs.new_arrays(shard), { silent = 0 }
-  local synth, filled, round, fruitless = settings.synth, 0, 0, 0
-  local part = PARTS[shard.split]
   local most = math.max(1, ROUND // arrays.sounds:shape()[2])
-  while filled < shard.records do
-    local wanted = math.min(most, shard.records - filled)
-    local drawn = math.max(16, wanted * 100 // (part[2] - part[1]))
-    -- every round has a sequence of its own, so that draws need no state
-    local stream = ((shard.number << 24) + round) * 3 + STREAMS[shard.split]
-    local values = must(synth:draw(drawn, { seed = settings.seed, stream = stream }))
-    local own = own_rows(values, shard.split, unheard)
-    values = values:rows(table.move(own, 1, math.min(#own, wanted), 1, {}))
-    local kept = {}
-    if #values > 0 then
-      local sounds = must(synth:render(values, { rate = settings.rate, length = settings.length }))
-      kept = must(audible(sounds))
-      arrays.values:slice(filled + 1, filled + #kept):copy(values:rows(kept))
-      arrays.sounds:slice(filled + 1, filled + #kept):copy(sounds:rows(kept))
-    end
-    dropped.silent = dropped.silent + #values - #kept
-    filled, round = filled + #kept, round + 1
-    fruitless = #kept > 0 and 0 or fruitless + drawn
-    if fruitless >= FRUITLESS then
-      fail(("%s: has %d of %d records, and %d further draws gave none that can be heard"):format(
-        shard.path, filled, shard.records, fruitless), "input")
-    end
-    if filled < shard.records then
-      report(filled)
-    end
-  end
+  runs.fill(shard, most, function(filled, count, round)
+    return add_round(settings, unheard, shard, arrays, dropped, filled, count, round)
+  end, "none that can be heard", report)
   return arrays, dropped
 end
 
