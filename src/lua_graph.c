@@ -224,6 +224,7 @@ void ym_open_graph(lua_State *L) {
 	ym_add_runs(L);
 	luaL_newlib(L, functions);
 	ym_add_optim(L);
+	ym_add_choose(L);
 	lua_newtable(L);
 	ym_graph_operators(add_operator, L);
 	lua_setfield(L, -2, "operators");

@@ -41,4 +41,7 @@ void ym_add_runs(lua_State *L);
 /* Registers the optimiser's class, and adds its constructor to the table on top. */
 void ym_add_optim(lua_State *L);
 
+/* Adds choose and numbers to the table on top. */
+void ym_add_choose(lua_State *L);
+
 #endif

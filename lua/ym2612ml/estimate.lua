@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local judges = require "ym2612ml.match.judge"
+local locks = require "ym2612ml.lock"
 local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local prepare = require "ym2612ml.prepare"
@@ -38,33 +39,6 @@ local RULES = {
   models = { class = "ym2612ml.Models" },
 }
 
--- What is wrong with the registers to be locked, or nil.
-local function lock_problem(lock)
-  local known = {}
-  for _, field in ipairs(patches.fields()) do
-    known[field.operator or 0] = known[field.operator or 0] or {}
-    known[field.operator or 0][field.name] = field
-  end
-  local function problem_of(values, operator)
-    local of = operator > 0 and (" of operator %d"):format(operator) or ""
-    for name, value in pairs(values) do
-      local field = known[operator][name]
-      if operator == 0 and math.type(name) == "integer" and name >= 1 and name <= 4 and type(value) == "table" then
-        local problem = problem_of(value, name)
-        if problem then
-          return problem
-        end
-      elseif not field then
-        return ("option 'lock': there is no field '%s'%s"):format(tostring(name), of)
-      elseif math.type(value) ~= "integer" or value < field.minimum or value > field.maximum then
-        return ("option 'lock': field '%s'%s is %s, expected %d..%d"):format(name, of, tostring(value), field.minimum,
-          field.maximum)
-      end
-    end
-  end
-  return problem_of(lock, 0)
-end
-
 -- What of the options is for the search alone, and cannot be kept by the networks, or nil.
 local function method_problem(options)
   if options.method == "networks" and (next(options.lock) or options.start or options.lfo) then
@@ -84,7 +58,7 @@ local function check_options(options, caller, count)
   for i = 1, count or 1 do
     prepare.options_of(playing(options), i, count, caller)
   end
-  local problem = lock_problem(options.lock) or method_problem(options)
+  local problem = locks.problem(options.lock) or method_problem(options)
   if not problem and options.start then
     problem = patches.problem(options.start)
     problem = problem and "option 'start': " .. problem

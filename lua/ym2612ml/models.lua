@@ -16,6 +16,7 @@ M.files = {
   prior = "prior.json",
   matcher = "matcher.safetensors",
   neighbours = "neighbours.safetensors",
+  space = "space.safetensors",
   algorithm = "algorithm.safetensors",
   registers = "registers_%d.safetensors", -- 0 to 7
 }

@@ -209,16 +209,27 @@ function Network:step(inputs, optimizer, rows)
   return loss, norm, kind
 end
 
---- The parameters, as views: writing to them changes the network.
----@return table<string, ym2612ml.Tensor>
-function Network:parameters()
+-- The leaves of a kind, as views.
+local function views_of(net, kind)
   local views = {}
-  for name, node in pairs(self.leaves) do
-    if node.kind == "param" then
-      views[name] = self.core:leaf(node.index)
+  for name, node in pairs(net.leaves) do
+    if node.kind == kind then
+      views[name] = net.core:leaf(node.index)
     end
   end
   return views
+end
+
+--- The parameters, as views: writing to them changes the network.
+---@return table<string, ym2612ml.Tensor>
+function Network:parameters()
+  return views_of(self, "param")
+end
+
+--- The states (see `Recorder:state`), as views likewise.
+---@return table<string, ym2612ml.Tensor>
+function Network:states()
+  return views_of(self, "state")
 end
 
 --- How many numbers are trained.
@@ -253,8 +264,8 @@ local function contents(net, format, metadata)
   local tensors = {}
   for name, node in pairs(net.leaves) do
     local view = net.core:leaf(node.index)
-    -- states stay f32: a variance may be larger than any half
-    tensors[name] = (format == "f32" or node.kind == "state") and view or view:to(format)
+    -- states and constants stay f32: a variance or a mask may be larger than any half
+    tensors[name] = (format == "f32" or node.kind ~= "param") and view or view:to(format)
   end
   local strings = { kind = KIND, graph = net.recipe, steps = tostring(net.steps), seed = tostring(net.seed) }
   for key, value in pairs(metadata) do
@@ -269,7 +280,7 @@ end
 --- Writes the network as a safetensors file, the graph in its metadata.
 ---@param path string
 ---@param options? {type: "f32"|"f16", metadata: table<string, string>}  type: of the
----  weights in the file, default "f32"; states are f32
+---  weights in the file, default "f32"; states and constants are f32
 ---@return true? done
 ---@return string? message
 ---@return string? kind  "io"

@@ -1,0 +1,339 @@
+-- A learned space of patches: points of a few numbers, near which patches sound alike.
+local cjson = require "cjson"
+local check = require "ym2612ml.check"
+local core = require "ym2612ml.core"
+local drawer = require "ym2612ml.space.drawer"
+local examples = require "ym2612ml.space.examples"
+local json = require "ym2612ml.json"
+local judge = require "ym2612ml.space.judge"
+local locks = require "ym2612ml.lock"
+local network = require "ym2612ml.networks.patch_vae"
+local nn = require "ym2612ml.nn"
+local patches = require "ym2612ml.patch"
+local tokens = require "ym2612ml.space.tokens"
+
+local M = {}
+
+---@class ym2612ml.Space
+---@field size integer  latents: the numbers of a point
+---@field centre number[]  of each latent, the mean over the patches learned from
+---@field spread number[]  likewise the deviation
+---@field figures ym2612ml.SpaceFigures
+---@field settings table<string, any>  of the training
+local Space = {}
+Space.__index = Space
+Space.__name = "ym2612ml.Space"
+
+local KEY = "space" -- of the metadata, beside the network's own
+local LARGEST = 1 - 2 ^ -24 -- the largest number below 1 that f32 has
+
+--- A space of a network; centre, spread, figures and settings are to be set.
+---@param net ym2612ml.Network
+---@param sizes ym2612ml.SpaceSizes
+---@return ym2612ml.Space
+function M.new(net, sizes)
+  return setmetatable({
+    net = net, sizes = sizes, size = sizes.latents, drawer = drawer.new(net, sizes), figures = {}, settings = {},
+    centre = {}, spread = {},
+  }, Space)
+end
+
+--- Writes the space: the network, its weights as F16, and what else there is to know.
+---@param path string
+---@return true? done
+---@return string? message
+---@return string? kind  "io"
+function Space:save(path)
+  check.type(path, "string", 1, "save")
+  return self.net:save(path, { type = "f16", metadata = { [KEY] = json.encode {
+    sizes = self.sizes, centre = self.centre, spread = self.spread, figures = self.figures, settings = self.settings,
+  } } })
+end
+
+local function are_numbers(list, count)
+  if type(list) ~= "table" or #list ~= count then
+    return false
+  end
+  for _, value in ipairs(list) do
+    if type(value) ~= "number" then
+      return false
+    end
+  end
+  return true
+end
+
+-- What metadata tells of a space; nil when it is none.
+local function read_description(text)
+  local read, description = pcall(cjson.decode, text or "")
+  local sizes = read and type(description) == "table" and description.sizes
+  if type(sizes) ~= "table" or type(sizes.latents) ~= "number"
+    or not are_numbers(description.centre, sizes.latents) or not are_numbers(description.spread, sizes.latents) then
+    return nil
+  end
+  return description
+end
+
+-- Whether a network is the one that these sizes make.
+local function fits(net, sizes)
+  local made, own = pcall(network.build, sizes)
+  if not made then
+    return false
+  end
+  local weights = net:parameters()
+  for name, view in pairs(own:parameters()) do
+    local other = weights[name]
+    if not other or table.concat(other:shape(), " ") ~= table.concat(view:shape(), " ") then
+      return false
+    end
+  end
+  return true
+end
+
+--- Reads a space that `save` or `steps` wrote.
+---@param path string
+---@return ym2612ml.Space? space
+---@return string? message  names the path
+---@return string? kind  "io" or "format"
+function M.load(path)
+  check.type(path, "string", 1, "load")
+  local net, message, kind = nn.load(path)
+  if not net then
+    return nil, message, kind
+  end
+  local description = read_description(net.metadata[KEY])
+  if not description or not fits(net, description.sizes) then
+    return nil, ("%s: is a network, but not of a learned space of patches"):format(path), "format"
+  end
+  local sizes = {}
+  for name, size in pairs(description.sizes) do
+    sizes[name] = math.tointeger(size) or size
+  end
+  local space = M.new(net, sizes)
+  space.centre, space.spread = description.centre, description.spread
+  space.figures, space.settings = description.figures or {}, description.settings or {}
+  return space
+end
+
+-- Numbers 0 <= x < 1 (rows, registers): the same in all rows, or each row's own.
+local function draw_numbers(rows, seed, own)
+  local numbers = core.tensor.new { rows, tokens.count }
+  for row = 1, rows do
+    local rng = core.rng.new { seed = seed, stream = own and row or 0 }
+    for place = 1, tokens.count do
+      numbers:set(row, place, math.min(rng:uniform(), LARGEST))
+    end
+  end
+  return numbers
+end
+
+-- The classes of a lock, by place; or raises.
+local function given_of(lock, argument, caller)
+  check.no_problem(locks.problem(lock), argument, caller)
+  local given = {}
+  local function add(values, prefix)
+    for name, value in pairs(values) do
+      if type(value) == "table" then
+        add(value, ("op%d."):format(name))
+      else
+        local place = tokens.place_of(prefix .. name, argument, caller)
+        given[place] = value - tokens.registers[place].minimum
+      end
+    end
+  end
+  add(lock, "")
+  return given
+end
+
+-- Latents as a tensor (rows, size), or raises.
+local function check_points(space, z, caller)
+  z = check.to_tensor(z, 1, caller)
+  local shape = z:shape()
+  if #shape ~= 2 or shape[2] ~= space.size then
+    check.misuse(("bad argument #1 to '%s' (shape is (%s), expected (rows, %d))"):format(
+      caller, table.concat(shape, ", "), space.size))
+  end
+  return z:to "f32"
+end
+
+local DECODE = {
+  temperature = { type = "number", least = 0, most = 100 },
+  seed = { type = "integer", default = 1 },
+  numbers = { type = "tensor" },
+  lock = { type = "table", default = {} },
+}
+
+--- The patches at points of the space.
+---@param z ym2612ml.Tensor|number[][]  (rows, size)
+---@param options? {temperature: number, seed: integer, numbers: ym2612ml.Tensor, lock: table}
+---  temperature: of the draw of each register, 0..100, default 0, the most likely patch, or 1
+---  with numbers; seed: of numbers that are the same for all rows, so that points that are
+---  near give patches that are alike, default 1; numbers: instead of those, f32 (rows, 48) of
+---  0 to below 1, as `locate` gives them; lock: registers that keep a value, such as
+---  {algorithm = 4, [1] = {mul = 3}}: they are drawn first, and the others go with them
+---@return ym2612ml.Patch[]
+function Space:decode(z, options)
+  z = check_points(self, z, "decode")
+  options = check.options(options, DECODE, 2, "decode")
+  local numbers = options.numbers or draw_numbers(#z, options.seed, false)
+  local shape = numbers:shape()
+  if shape[1] ~= #z or shape[2] ~= tokens.count then
+    check.misuse(("bad argument #2 to 'decode' (option 'numbers' has shape (%s), expected (%d, %d))"):format(
+      table.concat(shape, ", "), #z, tokens.count))
+  end
+  local temperature = options.temperature or options.numbers and 1 or 0
+  return tokens.patches((self.drawer:draw(z, numbers, temperature, given_of(options.lock, 2, "decode"))))
+end
+
+-- Points of the posterior of what is seen, data as of examples.show: for each row as many
+-- draws as there are in noise (samples, rows, latents), or the middle without it.
+local function posterior(space, data, rng)
+  if rng then
+    judge.add_noise(data.noise, rng)
+  end
+  return assert(space.net:run { seen = data.seen, seen_role = data.seen_role, noise = data.noise }).z
+end
+
+local function check_list(list, caller)
+  patches.check_all(list, 1, caller)
+  if #list == 0 then
+    check.misuse(("bad argument #1 to '%s' (no patches)"):format(caller))
+  end
+end
+
+local ENCODE = { samples = { type = "integer", least = 2, default = 32 }, seed = { type = "integer", default = 1 } }
+
+--- Where patches are: the mean and the deviation of their posterior.
+---@param list ym2612ml.Patch[]
+---@param options? {samples: integer, seed: integer}  samples: draws from the posterior of
+---  which these are, 2 or more, default 32; seed: default 1
+---@return ym2612ml.Tensor mean  f32 (patches, size)
+---@return ym2612ml.Tensor deviation  likewise
+function Space:encode(list, options)
+  check_list(list, "encode")
+  options = check.options(options, ENCODE, 2, "encode")
+  local data, rng = examples.whole(list, self.size), core.rng.new { seed = options.seed }
+  local sums, squares = {}, {}
+  for _ = 1, options.samples do
+    local z = posterior(self, data, rng):reshape { #list * self.size }
+    for at = 1, #z do
+      sums[at], squares[at] = (sums[at] or 0) + z[at], (squares[at] or 0) + z[at] ^ 2
+    end
+  end
+  for at, sum in ipairs(sums) do
+    local mean = sum / options.samples
+    sums[at] = mean
+    squares[at] = math.sqrt(math.max(0, squares[at] / options.samples - mean ^ 2))
+  end
+  local shape = { #list, self.size }
+  return core.tensor.from(sums):reshape(shape), core.tensor.from(squares):reshape(shape)
+end
+
+--- The whole coordinates of patches: their points, and the numbers that single out each
+--- patch among those that are there. `decode(z, {numbers = numbers})` gives the patches again,
+--- in the form that stands for all that sound the same, and coordinates between those of two
+--- patches give patches in between.
+---@param list ym2612ml.Patch[]
+---@return ym2612ml.Tensor z  f32 (patches, size)
+---@return ym2612ml.Tensor numbers  f32 (patches, 48)
+function Space:locate(list)
+  check_list(list, "locate")
+  local z = self:encode(list)
+  return z, self.drawer:numbers(z, tokens.classes(list))
+end
+
+-- Points of the prior (rows, size).
+local function draw_prior(space, rows, seed)
+  local z = core.tensor.new { rows, space.size }
+  judge.add_noise(z, core.rng.new { seed = seed, stream = 1 << 32 })
+  return z
+end
+
+local GENERATE = {
+  temperature = { type = "number", least = 0, most = 100, default = 1 },
+  seed = { type = "integer", default = 1 },
+  lock = { type = "table", default = {} },
+}
+
+--- New patches: drawn from the prior over all points, each register by its probability.
+---@param count integer  1 or more
+---@param options? {temperature: number, seed: integer, lock: table}  as of `decode`;
+---  temperature default 1, below it patches are more usual, above it less
+---@return ym2612ml.Patch[] list
+---@return ym2612ml.Tensor z  f32 (count, size)
+function Space:generate(count, options)
+  count = check.integer(count, 1, "generate", 1)
+  options = check.options(options, GENERATE, 2, "generate")
+  local z = draw_prior(self, count, options.seed)
+  return self:decode(z, {
+    numbers = draw_numbers(count, options.seed, true), temperature = options.temperature, lock = options.lock,
+  }), z
+end
+
+local COMPLETE = {
+  count = { type = "integer", least = 1, default = 8 },
+  temperature = { type = "number", least = 0, most = 100, default = 1 },
+  seed = { type = "integer", default = 1 },
+}
+
+--- Patches of which a part is given: the rest is drawn to go with it.
+---@param lock table  the registers given, as of `decode`, such as {algorithm = 4, [2] = {mul = 1}}
+---@param options? {count: integer, temperature: number, seed: integer}  count: default 8;
+---  temperature: default 1; seed: default 1
+---@return ym2612ml.Patch[]
+function Space:complete(lock, options)
+  check.type(lock, "table", 1, "complete")
+  options = check.options(options, COMPLETE, 2, "complete")
+  local data = examples.new(options.count, self.size)
+  local given = given_of(lock, 1, "complete")
+  for row = 1, options.count do
+    examples.show(data, row, given)
+  end
+  local z = posterior(self, data, core.rng.new { seed = options.seed, stream = 1 << 32 })
+  return self:decode(z, {
+    numbers = draw_numbers(options.count, options.seed, true), temperature = options.temperature, lock = lock,
+  })
+end
+
+-- A number 0 <= x < 1 that was moved, turned back at the ends: what is evenly spread stays so.
+local function turned_back(number)
+  number = number % 2
+  return math.min(number < 1 and number or 2 - number, LARGEST)
+end
+
+local VARY = {
+  count = { type = "integer", least = 1, default = 8 },
+  strength = { type = "number", least = 0, most = 1, default = 0.2 },
+  seed = { type = "integer", default = 1 },
+  lock = { type = "table", default = {} },
+}
+
+--- Patches near a patch: its coordinates (`locate`) are moved at random.
+---@param patch ym2612ml.Patch
+---@param options? {count: integer, strength: number, seed: integer, lock: table}  count:
+---  default 8; strength: 0, the same patch, to 1, any patch, default 0.2; seed: default 1;
+---  lock: registers that keep a value, as of `decode`
+---@return ym2612ml.Patch[]
+function Space:vary(patch, options)
+  check.no_problem(patches.problem(patch), 1, "vary")
+  options = check.options(options, VARY, 2, "vary")
+  local from, from_numbers = self:locate { patch }
+  local z, numbers = core.tensor.new { options.count, self.size }, core.tensor.new { options.count, tokens.count }
+  local kept, drawn = math.cos(options.strength * math.pi / 2), math.sin(options.strength * math.pi / 2)
+  for row = 1, options.count do
+    local rng = core.rng.new { seed = options.seed, stream = row }
+    for latent = 1, self.size do -- a turn towards another point of the prior
+      z:set(row, latent, kept * from:get(1, latent) + drawn * rng:normal())
+    end
+    for place = 1, tokens.count do
+      local by = options.strength * rng:uniform(-1, 1)
+      numbers:set(row, place, turned_back(from_numbers:get(1, place) + by))
+    end
+  end
+  return self:decode(z, { numbers = numbers, lock = options.lock })
+end
+
+function Space:__tostring()
+  return ("space of patches (%d latents)"):format(self.size)
+end
+
+return M
