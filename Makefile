@@ -17,7 +17,7 @@ BINDIR = $(PREFIX)/bin
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
-TEST_PACKAGES = lua-busted binutils
+TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
 ROM_PACKAGES = binutils-m68k-linux-gnu
@@ -48,7 +48,7 @@ OBJECTS = $(SOURCES:src/%.c=.build/%.o)
 CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
-COMPILE = $(CC) $(STRICT) $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
+COMPILE = $(CC) $(STRICT) -Isrc $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
 YM2612ML = $(LUA) lua/ym2612ml/cli.lua
@@ -57,7 +57,15 @@ PYTHON = /usr/bin/python3
 M68K = m68k-linux-gnu-
 AGAIN = @$(MAKE) --no-print-directory
 
-build: lua/ym2612ml/core.so
+# The live instrument is a module of its own, built where JACK is. It shares some sources.
+LIVE_LIBS := $(shell pkg-config --libs jack 2>/dev/null)
+LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
+LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_tensor
+LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
+  $(LIVE_SHARED:%=.build/%.o)
+LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
+
+build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 
 lua/ym2612ml/core.so: $(OBJECTS)
 	@echo "link $@"
@@ -67,6 +75,16 @@ lua/ym2612ml/core.so: $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo "link $@"
 	@$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
+
+lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(CFLAGS) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm
+
+.build/asan/ym2612ml/live/core.so: $(LIVE_CHECKED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm
 
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
@@ -87,12 +105,12 @@ $(call UNITS,avx512): LEVEL = $(WRAPPING) -mavx2 -mfma -mf16c -mavx512f -mavx512
 endif
 
 .build/%.o: src/%.c Makefile
-	@mkdir -p .build
+	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE) $(CFLAGS) $(KERNEL) $(LEVEL)
 
 .build/asan/%.o: src/%.c Makefile
-	@mkdir -p .build/asan
+	@mkdir -p $(@D)
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(LEVEL)
 
@@ -236,6 +254,6 @@ install: build
 clean:
 	rm -rf .build lua/ym2612ml/core.so
 
--include $(wildcard .build/*.d .build/asan/*.d)
+-include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
   fuzz models rom install clean
