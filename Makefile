@@ -120,6 +120,20 @@ endif
 	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
 
+# What the specs of the live instrument play it with, and watch it by.
+LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
+
+.build/live/player: spec/live/player.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) -o $@ $< $(LIVE_LIBS)
+
+.build/live/watch.so: spec/live/watch.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) -shared -o $@ $< \
+	  -Wl,--no-as-needed $(LIVE_LIBS) -ldl -lpthread
+
 # Installs with apt what dpkg does not know as installed, and says so.
 define set_up
 @missing=; if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then \
@@ -159,7 +173,7 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host
+specs: build .build/host $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
