@@ -43,20 +43,36 @@ Server.__index = Server
 
 local started = 0
 
+--- Runs jackd until a client can join. It waits for its clients (-S, -t), so that on a
+--- machine with other work to do a late one is late, but no period is left out. The shell
+--- beside it only waits for it, so that nothing is left of it afterwards.
+function Server:run()
+  os.remove(self.folder .. "/pid")
+  local jackd = ("JACK_NO_AUDIO_RESERVATION=1 jackd -r -S -t 5000 -n %s -d dummy -r %d -p %d"):format(self.name,
+    M.RATE, M.PERIOD)
+  os.execute(("(%s >%s/jackd.log 2>&1 & echo $! >%s/pid; wait) >/dev/null 2>&1 </dev/null &"):format(jackd,
+    self.folder, self.folder))
+  self.pid = M.wait_for("a process", function()
+    return exists(self.folder .. "/pid") and math.tointeger(tonumber(support.read_file(self.folder .. "/pid")))
+  end)
+  local core = require "ym2612ml.live.core"
+  M.wait_for("a JACK server", function()
+    local client = core.client { name = "probe", server = self.name, patch = support.PATCH }
+    if client then
+      client:close()
+    end
+    return client
+  end)
+end
+
 --- Starts a server with a name of its own.
 ---@return table server
 function M.start()
   started = started + 1
   local process <close> = assert(io.open("/proc/self/stat"))
-  local self = setmetatable({ name = ("ymspec%d_%d"):format(process:read("n"), started), folder = support.new_folder() },
-    Server)
-  self.pid = tonumber(output_of(("JACK_NO_AUDIO_RESERVATION=1 jackd -r -n %s -d dummy -r %d -p %d "
-    .. ">%s/jackd.log 2>&1 </dev/null & echo $!"):format(self.name, M.RATE, M.PERIOD, self.folder)))
-  local core = require "ym2612ml.live.core"
-  M.wait_for("a JACK server", function()
-    local client = core.client { name = "probe", server = self.name, patch = support.PATCH }
-    return client and not client:close()
-  end)
+  local name = ("ymspec%d_%d"):format(process:read("n"), started)
+  local self = setmetatable({ name = name, folder = support.new_folder() }, Server)
+  self:run()
   return self
 end
 
@@ -73,13 +89,18 @@ end
 ---@param signal? string  default "TERM"
 function Server:kill(signal)
   os.execute(("kill -%s %d"):format(signal or "TERM", self.pid))
-  local pid = self.pid
-  M.wait_for("the server's end", function() return not is_running(pid) end)
+  M.wait_for("the server's end", function() return not is_running(self.pid) end)
 end
 
---- Ends the server, if it still runs, and removes what it left.
+--- Ends the server, if it still runs, and removes what it left. JACK knows eight servers at
+--- most, and one that ended with clients or was killed stays among them until another of
+--- its name has come and gone.
 function Server:close()
   if is_running(self.pid) then
+    self:kill()
+  end
+  if os.execute(("grep -q '%s' /dev/shm/jack-shm-registry 2>/dev/null"):format(self.name)) then
+    self:run()
     self:kill()
   end
   os.execute(("rm -f /dev/shm/jack_sem.*_%s_*"):format(self.name))

@@ -64,10 +64,11 @@ end
 local counts = instrument:finish()
 local watched = server:watched()
 local grown = memory[PARTS] - memory[2]
-print(("%.0f s: %d notes sent, %d started, %d stolen, %d lost; %d controllers sent, %d came, %d dropped"):format(seconds,
-  sum.notes, counts.started, counts.stolen, counts.lost, sum.controllers, counts.events, counts.dropped))
-print(("%d patches made, %d faded to, %d replaced before; %d MIDI messages out; %d xruns, %d of %d messages late"):format(
-  counts.decoded, counts.patches, counts.replaced, counts.sent, counts.xruns, sum.late, sum.sent))
+print(("%.0f s: %d notes sent, %d started, %d stolen, %d lost"):format(seconds, sum.notes, counts.started,
+  counts.stolen, counts.lost))
+print(("%d controllers sent, %d came, %d dropped; %d patches made, %d faded to, %d replaced before"):format(
+  sum.controllers, counts.events, counts.dropped, counts.decoded, counts.patches, counts.replaced))
+print(("%d MIDI messages out; %d xruns, %d of %d messages late"):format(counts.sent, counts.xruns, sum.late, sum.sent))
 for part, value in ipairs(memory) do
   memory[part] = ("%.2f"):format(value)
 end

@@ -24,7 +24,8 @@ function M:decode(rows, options)
     for o = 1, 4 do
       local carrier = ym.patch.is_carrier(patch.algorithm, o)
       patch[o] = {
-        mul = between(1, 15, 1 + 2 * math.abs(z[4]) * (o - 1)), dt = 0, rs = 0, ar = 31, dr = 0, sr = 0, rr = 9, sl = 0,
+        mul = between(1, 15, 1 + 2 * math.abs(z[4]) * (o - 1)), dt = 0, rs = 0,
+        ar = 31, dr = 0, sr = 0, rr = 15, sl = 0,
         tl = carrier and (z[1] < -1 and 127 or between(0, 60, 20 - 10 * z[1])) or between(10, 80, 35 + 20 * z[4 + o]),
       }
     end
