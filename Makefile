@@ -1,8 +1,8 @@
 # make match     sets the machine up, builds, and matches the sounds of examples/samples,
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
-# make           builds only; make install, lint, format, asan, bench, bench-torch, fuzz,
-#                models, rom, clean: as they say
+# make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
+#                fuzz, models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -58,6 +58,7 @@ M68K = m68k-linux-gnu-
 AGAIN = @$(MAKE) --no-print-directory
 
 # The live instrument is a module of its own, built where JACK is. It shares some sources.
+# nodelete: libjack keeps for the process whom to tell of errors.
 LIVE_LIBS := $(shell pkg-config --libs jack 2>/dev/null)
 LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
 LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_tensor
@@ -79,12 +80,12 @@ lua/ym2612ml/core.so: $(OBJECTS)
 lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "link $@"
-	@$(CC) $(CFLAGS) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm
+	@$(CC) $(CFLAGS) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
 .build/asan/ym2612ml/live/core.so: $(LIVE_CHECKED)
 	@mkdir -p $(@D)
 	@echo "link $@"
-	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm
+	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
@@ -185,23 +186,26 @@ examples: build
 embed: build .build/host
 	$(HERE) .build/host examples/embed/host.lua
 
+FORMATTED = src/*.[ch] src/live/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+
 lint:
 	$(call set_up,$(LINT_PACKAGES))
 	@status=0; \
 	env -u LUA_PATH -u LUA_CPATH luacheck -q . || status=1; \
-	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c spec/bench/*.c || status=1; \
-	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr \
+	clang-format --dry-run -Werror $(FORMATTED) || status=1; \
+	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr -Isrc \
 	  --enable=warning,performance,portability --suppress=missingIncludeSystem src || status=1; \
 	exit $$status
 
 format:
 	$(call set_up,$(LINT_PACKAGES))
-	clang-format -i src/*.[ch] examples/embed/host.c spec/bench/*.c
+	clang-format -i $(FORMATTED)
 
 # The specs tagged c against a core with the address and undefined-behaviour sanitizers.
 asan: set-up
 	$(call set_up,$(TEST_PACKAGES))
-	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so
+	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so \
+	  $(LIVE:%=.build/asan/%)
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
 
@@ -226,6 +230,10 @@ bench-torch: set-up
 	$(AGAIN) build
 	LUA="$(LUA)" $(PYTHON) spec/bench/parity.py
 	LUA="$(LUA)" $(PYTHON) spec/bench/versus.py $(if $(QUICK),--quick) $(ONLY:%=--only %)
+
+# The live instrument on a JACK server for ten minutes, or SECONDS=60.
+soak: build $(LIVE_TOOLS)
+	$(LUA) spec/live/soak.lua $(SECONDS)
 
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
@@ -258,6 +266,7 @@ rom:
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
+	$(LIVE:%=install -D -m 755 lua/% "$(DESTDIR)$(LIBDIR)/%")
 	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
 	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"
@@ -266,8 +275,8 @@ install: build
 	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
 
 clean:
-	rm -rf .build lua/ym2612ml/core.so
+	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  fuzz models rom install clean
+  soak fuzz models rom install clean

@@ -52,7 +52,10 @@ function M.open(options)
   if patch then
     options.latents = space and instrument.place(space, patch)
   else
-    options.latents = { table.unpack(space.centre, 1, space.size) }
+    options.latents = {}
+    for latent = 1, space.size do
+      options.latents[latent] = space.centre[latent]
+    end
     options.patch = space:decode({ options.latents },
       { temperature = options.temperature, seed = options.seed })[1]
   end

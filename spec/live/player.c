@@ -138,9 +138,9 @@ static bool open_clients(struct player *player, const char *server) {
 	player->in = jack_port_register(player->recorder, "in", JACK_DEFAULT_MIDI_TYPE,
 	                                JackPortIsInput, 0);
 	for (int side = 0; side < 2; side++)
-		player->side[side] = jack_port_register(player->recorder, side ? "right" : "left",
-		                                        JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput,
-		                                        0);
+		player->side[side] = jack_port_register(
+			player->recorder, side ? "right" : "left", JACK_DEFAULT_AUDIO_TYPE,
+			JackPortIsInput, 0);
 	jack_set_process_callback(player->sender, send, player);
 	jack_set_process_callback(player->recorder, record, player);
 	return jack_activate(player->sender) == 0 && jack_activate(player->recorder) == 0;

@@ -113,6 +113,7 @@ __attribute__((destructor)) static void report(void) {
 	FILE *file = path ? fopen(path, "w") : NULL;
 	if (!file)
 		return;
-	fprintf(file, "callbacks %lu memory %lu locks %lu\n", callbacks, memory_calls, locks);
+	fprintf(file, "callbacks %lu memory %lu locks %lu\n", callbacks, memory_calls,
+	        locks);
 	fclose(file);
 }

@@ -318,7 +318,7 @@ void ym_client_wait(struct ym_client *client, double seconds, bool input) {
 
 void ym_client_counted(const struct ym_client *client,
                        struct ym_client_counts *counts) {
-	uint64_t values[COUNTS];
+	uint64_t values[COUNTS] = {0};
 	for (int i = 0; i < COUNTS; i++)
 		values[i] = atomic_load_explicit(&client->published[i], memory_order_relaxed);
 	memcpy(counts, values, sizeof values);
