@@ -266,7 +266,7 @@ rom:
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
-	$(LIVE:%=install -D -m 755 lua/% "$(DESTDIR)$(LIBDIR)/%")
+	$(if $(LIVE),install -D -m 755 lua/$(LIVE) "$(DESTDIR)$(LIBDIR)/$(LIVE)")
 	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
 	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"

@@ -12,11 +12,10 @@
 #include "live/ring.h"
 #include "live/send.h"
 
-enum command_kind { COMMAND_PATCH, COMMAND_SILENCE, COMMAND_GAIN };
+enum command_kind { COMMAND_PATCH, COMMAND_SILENCE };
 
 struct command {
 	enum command_kind kind;
-	double gain;
 	struct ym_patch patch;
 };
 
@@ -41,7 +40,8 @@ struct ym_client {
 	atomic_int end; /* enum end */
 };
 
-/* Never waits: the pipe does not block, and one byte in it is as good as many. */
+/* One system call, only where there is news. It never waits: the pipe does not block, and
+** one byte in it is as good as many. */
 static void wake(struct ym_client *client) {
 	ssize_t ignored = write(client->pipe[1], "", 1);
 	(void)ignored;
@@ -56,7 +56,6 @@ static void take_commands(struct ym_client *client) {
 			ym_send_patch(&client->send, &command.patch);
 			break;
 		case COMMAND_SILENCE: ym_engine_silence(client->engine, false); break;
-		case COMMAND_GAIN: ym_engine_gain(client->engine, command.gain); break;
 		}
 }
 
@@ -295,11 +294,6 @@ bool ym_client_patch(struct ym_client *client, const struct ym_patch *patch) {
 
 bool ym_client_silence(struct ym_client *client) {
 	struct command command = {.kind = COMMAND_SILENCE};
-	return ym_ring_push(&client->commands, &command);
-}
-
-bool ym_client_gain(struct ym_client *client, double gain) {
-	struct command command = {.kind = COMMAND_GAIN, .gain = gain};
 	return ym_ring_push(&client->commands, &command);
 }
 

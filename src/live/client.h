@@ -49,7 +49,6 @@ unsigned ym_client_period(const struct ym_client *client); /* frames */
 /* For the callback, in order; false when its queue is full. */
 bool ym_client_patch(struct ym_client *client, const struct ym_patch *patch);
 bool ym_client_silence(struct ym_client *client);
-bool ym_client_gain(struct ym_client *client, double gain);
 
 /* The next event: false when there is none. */
 bool ym_client_event(struct ym_client *client, struct ym_client_event *event);

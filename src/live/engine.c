@@ -348,6 +348,11 @@ static void begin_fade(struct ym_engine *engine, const struct ym_patch *patch) {
 }
 
 void ym_engine_patch(struct ym_engine *engine, const struct ym_patch *patch) {
+	const struct ym_patch *last = &layer_at(engine, engine->fading)->patch;
+	if (engine->waiting)
+		last = &engine->next;
+	if (memcmp(last, patch, sizeof *patch) == 0)
+		return;
 	if (!engine->fading) {
 		begin_fade(engine, patch);
 		return;
@@ -355,10 +360,6 @@ void ym_engine_patch(struct ym_engine *engine, const struct ym_patch *patch) {
 	engine->counts.replaced += engine->waiting;
 	engine->waiting = true;
 	engine->next = *patch;
-}
-
-void ym_engine_gain(struct ym_engine *engine, double gain) {
-	engine->gain = (float)gain;
 }
 
 /* Gives a silent channel the patch where the chip has nothing else to take, so that notes
@@ -372,39 +373,32 @@ static void catch_up(struct ym_engine *engine) {
 	}
 }
 
-/* Runs the front layer, and adds its samples from 0 at rest, all times gain. */
-static void run_front(struct ym_engine *engine, size_t count, float *out[2]) {
-	struct ym_opn2 *chip = &engine->layer[engine->front].chip;
-	const int rest = ym_stage_rest(chip->stage);
-	const float scale = engine->gain /
-	                    (float)(YM_CHANNELS * ym_stage_swing(chip->stage));
-	ym_opn2_run(chip, count, engine->raw[0], engine->raw[1]);
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < count; i++)
-			out[side][i] = (float)(engine->raw[side][i] - rest) * scale;
+/* How much of the layer that comes is heard in a frame of the fade. */
+static float fade_share(int frame) {
+	if (frame < 0)
+		return 0;
+	return frame < YM_FADE ? (float)frame / YM_FADE : 1;
 }
 
-/* Runs the other layer, and goes over to its samples as far as the fade has come. */
-static void run_other(struct ym_engine *engine, size_t count, float *out[2]) {
-	struct ym_opn2 *chip = &engine->layer[!engine->front].chip;
+/* Runs a layer, whose samples, from 0 at rest and all times gain, take the place of those
+** in out: of the layer that comes in a fade, as far as it is heard. */
+static void run_layer(struct ym_engine *engine, bool comes, size_t count,
+                      float *out[2]) {
+	struct ym_opn2 *chip = &layer_at(engine, comes)->chip;
 	const int rest = ym_stage_rest(chip->stage);
 	const float scale = engine->gain /
 	                    (float)(YM_CHANNELS * ym_stage_swing(chip->stage));
 	ym_opn2_run(chip, count, engine->raw[0], engine->raw[1]);
 	for (size_t i = 0; i < count; i++) {
-		int frame = engine->fade + (int)i;
-		float share = (float)(frame < 0         ? 0
-		                      : frame > YM_FADE ? YM_FADE
-		                                        : frame) /
-		              YM_FADE;
+		float share = comes ? fade_share(engine->fade + (int)i) : 1;
 		for (int side = 0; side < 2; side++) {
 			float value = (float)(engine->raw[side][i] - rest) * scale;
-			out[side][i] += share * (value - out[side][i]);
+			out[side][i] = share * value + (1 - share) * out[side][i];
 		}
 	}
-	engine->fade += (int)count;
-	if (engine->fade < YM_FADE)
-		return;
+}
+
+static void end_fade(struct ym_engine *engine) {
 	engine->front = !engine->front;
 	engine->fading = false;
 	if (engine->waiting) {
@@ -420,9 +414,13 @@ void ym_engine_run(struct ym_engine *engine, size_t frames, float *left, float *
 		size_t count = frames - at < YM_RESAMPLE_STEP ? frames - at : YM_RESAMPLE_STEP;
 		size_t needed = ym_resample_need(&engine->resample, count);
 		catch_up(engine);
-		run_front(engine, needed, room);
-		if (engine->fading)
-			run_other(engine, needed, room);
+		run_layer(engine, false, needed, room);
+		if (engine->fading) {
+			run_layer(engine, true, needed, room);
+			engine->fade += (int)needed;
+			if (engine->fade >= YM_FADE)
+				end_fade(engine);
+		}
 		ym_resample_step(&engine->resample, count, left + at, right + at);
 		at += count;
 	}

@@ -52,9 +52,8 @@ enum ym_heard { YM_HEARD_NOTHING, YM_HEARD_PLAYED, YM_HEARD_CONTROL };
 enum ym_heard ym_engine_midi(struct ym_engine *engine, const uint8_t *bytes,
                              size_t size);
 
-/* Goes over to a patch. */
+/* Goes over to a patch, unless it is the last one. */
 void ym_engine_patch(struct ym_engine *engine, const struct ym_patch *patch);
-void ym_engine_gain(struct ym_engine *engine, double gain);
 
 /* Lets go of all keys; with `at once`, whatever the patch's release. */
 void ym_engine_silence(struct ym_engine *engine, bool at_once);

@@ -82,15 +82,6 @@ static int client_silence(lua_State *L) {
 	return 1;
 }
 
-/* client:gain(factor) -> whether there was room for it */
-static int client_gain(lua_State *L) {
-	struct ym_client *client = check_client(L);
-	lua_Number gain = luaL_checknumber(L, 2);
-	luaL_argcheck(L, gain >= 0 && gain <= 100, 2, "expected a factor 0..100");
-	lua_pushboolean(L, ym_client_gain(client, gain));
-	return 1;
-}
-
 /* client:event() -> three bytes of a MIDI message and the server's frame in which it came;
 ** nothing when there is none. */
 static int client_event(lua_State *L) {
@@ -153,17 +144,11 @@ void ym_open_client(lua_State *L) {
 	static const luaL_Reg functions[] = {
 		{"client", client_new}, {"input", live_input}, {NULL, NULL}};
 	static const luaL_Reg methods[] = {
-		{"close", client_close},
-		{"alive", client_alive},
-		{"about", client_about},
-		{"patch", client_patch},
-		{"silence", client_silence},
-		{"gain", client_gain},
-		{"event", client_event},
-		{"wait", client_wait},
-		{"counts", client_counts},
-		{"connect", client_connect},
-		{NULL, NULL},
+		{"close", client_close},     {"alive", client_alive},
+		{"about", client_about},     {"patch", client_patch},
+		{"silence", client_silence}, {"event", client_event},
+		{"wait", client_wait},       {"counts", client_counts},
+		{"connect", client_connect}, {NULL, NULL},
 	};
 	static const luaL_Reg metamethods[] = {
 		{"__gc", client_close}, {"__close", client_close}, {NULL, NULL}};

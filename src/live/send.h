@@ -3,7 +3,7 @@
 ** genMDM's, which others took over (Mega Drive MIDI Interface): a controller for each
 ** field of the patch and, one after the other, for the operators in the order of the
 ** chip's registers (1, 3, 2, 4). A field's bits are the upper ones of the controller's
-** seven; total level counts the other way round, loud at 127. The LFO has a controller
+** seven, so that a receiver with fewer steps takes the nearest below; total level counts the other way round, loud at 127. The LFO has a controller
 ** that turns it on (74) and one for its speed (1).
 **
 ** Of what is sent a receiver keeps everything, so only what changed goes out, at the pace
