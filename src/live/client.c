@@ -190,60 +190,71 @@ static bool open_pipe(struct ym_client *client) {
 	return true;
 }
 
-static jack_client_t *join(const struct ym_client_settings *settings,
+static enum ym_status join(struct ym_client *client,
+                           const struct ym_client_settings *settings,
                            struct ym_error *error) {
 	const char *server = settings->server ? settings->server : "default";
 	jack_options_t options = JackNoStartServer;
 	jack_status_t status = 0;
-	jack_client_t *jack;
 	jack_set_error_function(say_nothing);
 	jack_set_info_function(say_nothing);
 	if (settings->server)
-		jack = jack_client_open(settings->name, options | JackServerName, &status,
-		                        settings->server);
+		client->jack = jack_client_open(settings->name, options | JackServerName,
+		                                &status, settings->server);
 	else
-		jack = jack_client_open(settings->name, options, &status);
-	if (jack == NULL && status & (JackServerFailed | JackServerError))
-		ym_fail(error, YM_IO, "%s: no JACK server of this name is running", server);
-	else if (jack == NULL)
-		ym_fail(error, YM_IO, "%s: the JACK server refused a client '%s' (status 0x%x)",
-		        server, settings->name, (unsigned)status);
-	return jack;
+		client->jack = jack_client_open(settings->name, options, &status);
+	if (client->jack != NULL)
+		client->rate = jack_get_sample_rate(client->jack);
+	else if (status & (JackServerFailed | JackServerError))
+		return ym_fail(error, YM_IO, "%s: no JACK server of this name is running",
+		               server);
+	else
+		return ym_fail(error, YM_IO,
+		               "%s: the JACK server refused a client '%s' (status 0x%x)",
+		               server, settings->name, (unsigned)status);
+	if (client->rate < YM_RESAMPLE_LOWEST || client->rate > YM_RESAMPLE_HIGHEST)
+		return ym_fail(error, YM_IO,
+		               "%s: the JACK server runs at %u Hz, expected %d..%d", server,
+		               client->rate, YM_RESAMPLE_LOWEST, YM_RESAMPLE_HIGHEST);
+	return YM_OK;
 }
 
-enum ym_status ym_client_open(const struct ym_client_settings *settings,
-                              struct ym_client **opened, struct ym_error *error) {
+/* All that the callbacks use. */
+static enum ym_status prepare(struct ym_client *client,
+                              const struct ym_client_settings *settings,
+                              struct ym_error *error) {
 	struct ym_engine_settings engine = settings->engine;
-	struct ym_client *client = ym_alloc(1, sizeof *client);
-	if (client == NULL)
-		return ym_no_memory(error);
-	client->pipe[0] = client->pipe[1] = -1;
-	client->jack = join(settings, error);
-	if (client->jack == NULL) {
-		ym_client_close(client);
-		return error->status;
-	}
-	engine.rate = client->rate = jack_get_sample_rate(client->jack);
-	if (engine.rate < YM_RESAMPLE_LOWEST || engine.rate > YM_RESAMPLE_HIGHEST) {
-		ym_fail(error, YM_IO, "%s: its rate is %u Hz, expected %d..%d", settings->name,
-		        engine.rate, YM_RESAMPLE_LOWEST, YM_RESAMPLE_HIGHEST);
-		ym_client_close(client);
-		return error->status;
-	}
+	engine.rate = client->rate;
 	client->engine = ym_engine_new(&engine);
 	ym_send_open(&client->send, settings->send, &engine.patch);
 	if (client->engine == NULL ||
 	    !ym_ring_open(&client->commands, sizeof(struct command)) ||
-	    !ym_ring_open(&client->events, sizeof(struct ym_client_event))) {
-		ym_client_close(client);
+	    !ym_ring_open(&client->events, sizeof(struct ym_client_event)))
 		return ym_no_memory(error);
-	}
+	if (!open_pipe(client))
+		return ym_fail(error, YM_IO, "%s: no pipe for its events", settings->name);
+	return YM_OK;
+}
+
+static enum ym_status start(struct ym_client *client, struct ym_error *error) {
 	jack_set_process_callback(client->jack, process, client);
 	jack_on_info_shutdown(client->jack, on_shutdown, client);
 	jack_set_sample_rate_callback(client->jack, on_rate, client);
 	jack_set_xrun_callback(client->jack, on_xrun, client);
-	if (!open_pipe(client) || !add_ports(client) || jack_activate(client->jack) != 0) {
-		ym_fail(error, YM_IO, "%s: the JACK server gave it no ports", settings->name);
+	if (!add_ports(client) || jack_activate(client->jack) != 0)
+		return ym_fail(error, YM_IO, "%s: the JACK server gave it no ports",
+		               ym_client_name(client));
+	return YM_OK;
+}
+
+enum ym_status ym_client_open(const struct ym_client_settings *settings,
+                              struct ym_client **opened, struct ym_error *error) {
+	struct ym_client *client = ym_alloc(1, sizeof *client);
+	if (client == NULL)
+		return ym_no_memory(error);
+	client->pipe[0] = client->pipe[1] = -1;
+	if (join(client, settings, error) != YM_OK ||
+	    prepare(client, settings, error) != YM_OK || start(client, error) != YM_OK) {
 		ym_client_close(client);
 		return error->status;
 	}
