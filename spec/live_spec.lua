@@ -941,7 +941,7 @@ describe("a live instrument on a JACK server", function()
     local server <close> = servers.start()
     assert(ym.patch.write(server.folder .. "/lead.y12", support.PATCH))
     local command = "lua5.4 lua/ym2612ml/cli.lua live --patch @/lead.y12 -o @/saved --server " .. server.name
-    local typed = [[s\nu\nl @/lead.y12\nu\ny\ni\nr\n?\nq\n]]
+    local typed = [[s\nu\nl @/lead.y12\nu\ny\nn\ni\nr\n?\nq\n]]
     local text, complaint, status = support.run(("printf \"%s\" | %s --name keys"):format(typed, command),
       server.folder)
     assert.is_truthy(text:find("keys plays", 1, true), text .. complaint)

@@ -30,7 +30,7 @@ struct ym_engine_settings {
 struct ym_engine_counts {
 	uint64_t started;  /* notes */
 	uint64_t stolen;   /* of these, those that took the channel of a note still held */
-	uint64_t lost;     /* notes that came when a hundred writes or more of others were
+	uint64_t lost;     /* notes that came when nearly a thousand writes of others were
 	                   ** waiting for the chip, which takes one a frame */
 	uint64_t patches;  /* that were faded to, or are being */
 	uint64_t replaced; /* that were not, since a newer one came first */

@@ -15,8 +15,8 @@
 enum { YM_RESAMPLE_STEP = 64 }; /* the most output samples of a step */
 
 struct ym_resample {
-	/* Chip samples a output sample is step / whole; place, 0..whole-1, is what the last
-	** one was beyond a chip sample. */
+	/* An output sample is step / whole chip samples long; place, 0..whole-1, is how far
+	** the last one was beyond a chip sample. */
 	uint64_t step, whole, place;
 	int taps;      /* chip samples that an output sample is made of */
 	float *kernel; /* (PHASES + 1, taps): weights by place between two chip samples */

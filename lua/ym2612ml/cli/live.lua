@@ -9,7 +9,7 @@ local PATIENCE = 0.1 -- seconds that it waits for controllers and input at a tim
 
 local COMMANDS = {
   "s [FILE]  save the patch", "u  undo", "y  redo", "r  a new point of the space", "l FILE  go to a patch",
-  "t VALUE  temperature", "i  how it is going", "q  end",
+  "t VALUE  temperature", "n  no notes", "i  how it is going", "q  end",
 }
 
 -- Numbers of controllers with commas between them.
@@ -122,6 +122,10 @@ function actions.t(instrument, text, report)
     return report:fail(message)
   end
   instrument:temperature(value)
+end
+
+function actions.n(instrument)
+  instrument:silence()
 end
 
 function actions.i(instrument)
