@@ -44,7 +44,7 @@ describe("the command", function()
       assert.equal("", complaint)
       for _, name in ipairs {
         "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table", "dataset",
-        "train", "evaluate", "compare", "sample", "reconstruct", "verify",
+        "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify",
       } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")

@@ -8,7 +8,7 @@ local M = {}
 
 local SUBCOMMANDS = {
   "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table",
-  "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "verify",
+  "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify",
 }
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended
