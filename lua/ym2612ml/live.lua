@@ -49,9 +49,9 @@ function M.open(options)
   end
   check.no_problem(patch and patches.problem(patch)
     or instrument.controllers_problem(options.controllers or {}, space and space.size or 0), 1, "open")
-  if patch then
-    options.latents = space and instrument.place(space, patch)
-  else
+  if patch and space then
+    options.latents, options.numbers = instrument.place(space, patch)
+  elseif space then
     options.latents = {}
     for latent = 1, space.size do
       options.latents[latent] = space.centre[latent]

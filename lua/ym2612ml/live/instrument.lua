@@ -11,7 +11,8 @@ local M = {}
 ---@class ym2612ml.Instrument
 ---@field private client table
 ---@field private space table?
----@field private state {patch: ym2612ml.Patch, latents: number[]?}  what sounds
+---@field private state {patch: ym2612ml.Patch, latents: number[]?, numbers: ym2612ml.Tensor?}
+---  what sounds, and its coordinates in the space: numbers are those of a patch that was loaded
 local Instrument = {}
 Instrument.__index = Instrument
 Instrument.__name = "ym2612ml.Instrument"
@@ -48,21 +49,19 @@ function M.controllers_problem(list, size)
   return nil
 end
 
---- The place of a patch in a space.
+--- The coordinates of a patch in a space.
 ---@param space table
 ---@param patch ym2612ml.Patch
 ---@return number[] latents
+---@return ym2612ml.Tensor numbers  f32 (1, registers)
 function M.place(space, patch)
-  local mean, latents = space:encode({ patch }), {}
-  for latent = 1, space.size do
-    latents[latent] = mean:get(1, latent)
-  end
-  return latents
+  local z, numbers = space:locate { patch }
+  return z:totable()[1], numbers
 end
 
 --- Makes an instrument of a client and of options that `ym2612ml.live.open` has checked.
 ---@param client table
----@param options table  space?, patch, latents?, controllers?, temperature, seed, output
+---@param options table  space?, patch, latents?, numbers?, controllers?, temperature, seed, output
 ---@return ym2612ml.Instrument
 function M.new(client, options)
   local self = setmetatable({
@@ -70,7 +69,7 @@ function M.new(client, options)
     heat = options.temperature, latent_of = {}, controllers = {},
     learning = options.controllers == nil and options.space ~= nil,
     rng = core.rng.new { seed = options.seed },
-    state = { patch = options.patch, latents = options.latents },
+    state = { patch = options.patch, latents = options.latents, numbers = options.numbers },
     undone = {}, done = {}, moved_at = -math.huge, stale = false, unsent = false, saved = 0,
   }, Instrument)
   for latent, number in ipairs(options.controllers or {}) do
@@ -103,7 +102,7 @@ function Instrument:keep(moving)
   local same = moving and now - self.moved_at < GESTURE
   self.moved_at = moving and now or -math.huge
   if not same then
-    self.done[#self.done + 1] = { patch = self.state.patch, latents = self.state.latents }
+    self.done[#self.done + 1] = self.state
     if #self.done > MOST_STEPS then
       table.remove(self.done, 1)
     end
@@ -111,13 +110,13 @@ function Instrument:keep(moving)
   self.undone = {}
 end
 
--- Moves to other latents, whose patch is made when it is needed.
+-- Moves to other coordinates, whose patch is made when it is needed.
 ---@private
-function Instrument:move(latents, moving)
+function Instrument:move(latents, numbers, moving)
   if not self.stale then -- what was never heard is not kept
     self:keep(moving)
   end
-  self.state = { patch = self.state.patch, latents = latents }
+  self.state = { patch = self.state.patch, latents = latents, numbers = numbers }
   self.stale = true
 end
 
@@ -127,7 +126,9 @@ end
 function Instrument:refresh()
   local made = self.stale
   if self.stale then
-    local list = self.space:decode({ self.state.latents }, { temperature = self.heat, seed = self.seed })
+    local numbers = self.state.numbers
+    local list = self.space:decode({ self.state.latents },
+      numbers and { numbers = numbers } or { temperature = self.heat, seed = self.seed })
     self.state.patch, self.stale, self.unsent = list[1], false, true
   end
   if self.unsent then
@@ -191,7 +192,7 @@ function Instrument:poll()
     for latent, value in pairs(news.moved) do
       latents[latent] = value
     end
-    self:move(latents, true)
+    self:move(latents, self.state.numbers, true)
   end
   news.patch = self:refresh() and self.state.patch or nil
   return news
@@ -217,7 +218,7 @@ function Instrument:set(latent, value)
   end
   local latents = { table.unpack(self.state.latents) }
   latents[latent] = value
-  self:move(latents, true)
+  self:move(latents, self.state.numbers, true)
   self:refresh()
 end
 
@@ -245,13 +246,17 @@ function Instrument:random()
   return self:patch()
 end
 
---- Goes to a patch: it sounds as it is, and controllers move from its place in the space.
+--- Goes to a patch: it sounds as it is, and controllers move away from it and back, until
+--- `random`, a program change or `temperature` leaves it.
 ---@param patch ym2612ml.Patch
 function Instrument:load(patch)
   check.no_problem(patches.problem(patch), 1, "load")
   self:refresh()
   self:keep()
-  self.state = { patch = patch, latents = self.space and M.place(self.space, patch) }
+  self.state = { patch = patch }
+  if self.space then
+    self.state.latents, self.state.numbers = M.place(self.space, patch)
+  end
   self.unsent = true
   self:refresh()
 end
