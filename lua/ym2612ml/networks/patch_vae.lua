@@ -299,6 +299,27 @@ local function tell(x, parts, decoder, place, repeats, operators, shown)
   return logits + (weight * repeats):matmul(shown)
 end
 
+-- The decoder of all registers of a patch, given what comes before each: logits (n, classes).
+local function decode(parts, z)
+  local g, decoder = parts.g, new_decoder(parts, decoder_tables(parts), z)
+  local before, before_place = g:input("before", { COUNT }), g:input("before_place", { COUNT })
+  local place = g:input("place", { COUNT })
+  local asked, answering = parts.traits:gather(place), parts.traits:gather(before_place)
+  local hidden, seen = past()
+  local x = read_tokens(decoder, before, before_place, place, g:input("role", { COUNT }))
+  hidden = g:const(hidden)
+  for layer = 1, parts.sizes.decoder do
+    local name = "decoder." .. layer
+    local bias = trait_scores(parts, name, asked, answering) + hidden
+    x = block(x, parts, name, as_they_are, bias, decoder.condition)
+  end
+  -- of the registers seen, those that have the field of the one asked
+  local fields = g:const(fields_alone())
+  local repeats = fields:gather(place):matmul(fields:gather(before_place), { transpose_b = true }) * g:const(seen)
+  local operators = g:const(operators_alone()):gather(before_place)
+  return tell(x, parts, decoder, place, repeats, operators, parts.alone:gather(before))
+end
+
 ---@class ym2612ml.SpaceSizes
 ---@field width integer  of a token
 ---@field heads integer  of attention; must divide the width
@@ -337,23 +358,7 @@ function M.build(sizes, options)
     end
     divergence = divergence + (z * z * 0.5):sum()
 
-    local decoder = new_decoder(parts, decoder_tables(parts), z)
-    local before, before_place = g:input("before", { COUNT }), g:input("before_place", { COUNT })
-    local place = g:input("place", { COUNT })
-    local asked, answering = parts.traits:gather(place), parts.traits:gather(before_place)
-    local hidden, seen = past()
-    local x = read_tokens(decoder, before, before_place, place, g:input("role", { COUNT }))
-    hidden = g:const(hidden)
-    for layer = 1, sizes.decoder do
-      local name = "decoder." .. layer
-      local bias = trait_scores(parts, name, asked, answering) + hidden
-      x = block(x, parts, name, as_they_are, bias, decoder.condition)
-    end
-    -- of the registers seen, those that have the field of the one asked
-    local fields = g:const(fields_alone())
-    local repeats = fields:gather(place):matmul(fields:gather(before_place), { transpose_b = true }) * g:const(seen)
-    local operators = g:const(operators_alone()):gather(before_place)
-    local logits = tell(x, parts, decoder, place, repeats, operators, parts.alone:gather(before))
+    local logits = decode(parts, z)
     local widths = {}
     for i = 1, COUNT do
       widths[i] = CLASSES
@@ -369,8 +374,18 @@ function M.build(sizes, options)
   end, { seed = options.seed })
 end
 
--- Inputs and parameters of the step's graph that the tables' graph gives: all that depends
--- on the weights alone, and would else be computed anew for each register.
+--- Records the decoder alone, with parameters of `build` by name.
+---@param sizes ym2612ml.SpaceSizes
+---@return ym2612ml.Network decoder  inputs z (latents) and before, before_place, place and role
+---  (n) as of `build`; output logits (n, classes)
+function M.build_decoder(sizes)
+  return nn.graph(function(g)
+    return { logits = decode(new_parts(g, sizes), g:input("z", { sizes.latents })) }
+  end)
+end
+
+-- Parameters of the step's graph that the tables' graph gives: all that depends on the
+-- weights alone, and would else be computed anew for each register.
 local function table_name(name)
   return name .. ".table"
 end
