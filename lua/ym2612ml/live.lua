@@ -34,10 +34,10 @@ local RULES = {
 --- are moved become latents 1, 2 ...), `temperature` (of each register, default 0.5;
 --- near 0 the most likely class), `seed` (draws registers, too; default: each is in the
 --- middle of its distribution, and `random` has seed 1), `chip`, `server` (name; default:
---- JACK's own), `name` (of the client), `bend` (semitones of the pitch wheel, default 2), `gain` (default 1: six channels at
---- their largest are full scale), `send` (MIDI channels 1..n that controllers for a real
---- console's chip go to, default 1, 0: none), `connect` (to the physical ports), `output`
---- (folder for saved patches, default ".").
+--- JACK's own), `name` (of the client), `bend` (semitones of the pitch wheel, default 2),
+--- `gain` (default 1: six channels at their largest are full scale), `send` (MIDI channels
+--- 1..n that controllers for a real console's chip go to, default 1, 0: none), `connect` (to
+--- the physical ports), `output` (folder for saved patches, default ".").
 ---@param options table
 ---@return ym2612ml.Instrument? instrument
 ---@return string? message

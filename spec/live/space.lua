@@ -37,7 +37,7 @@ function M:decode(rows, options)
 end
 
 --- Coordinates of each patch: where its feedback is.
-function M:locate(list)
+function M.locate(_, list)
   local rows, numbers = {}, ym.tensor.new { #list, 48 }
   for i, patch in ipairs(list) do
     rows[i] = { 0, 0, (patch.feedback - 3) / 3, 0, 0, 0, 0, 0 }

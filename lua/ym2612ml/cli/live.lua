@@ -46,8 +46,8 @@ function M.define(command)
     "Loudness; at 1, six channels at their largest are full scale.", "1")
   arguments.add(command, "--send", "CHANNELS", arguments.integer(0, 6), "On how many MIDI channels the patch is "
     .. "sent to a real console's chip, as controllers of genMDM.", "1")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, math.maxinteger), "Draw the registers at each point with this seed. "
-    .. "Without it, they are in the middle of what the point says.")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, math.maxinteger), "Draw the registers at each "
+    .. "point with this seed. Without it, they are in the middle of what the point says.")
   arguments.add(command, "--seconds", "SECONDS", arguments.number(0, 1e9, "a time in seconds"),
     "End after so long.")
   command:flag("--alone", "Connect no ports; otherwise all MIDI sources and the first two outputs of the machine.")

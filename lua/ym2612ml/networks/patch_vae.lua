@@ -176,12 +176,14 @@ local function new_parts(g, sizes)
   end
   -- A vector for each value: one that is its own, and what neighbours share.
   function parts.values(name, rows, scale)
-    return shared(name, rows, scale) + wave_rows:slice(1, 1, rows):matmul(shared(name .. ".waves", 2 * WAVES, scale))
+    local common = wave_rows:slice(1, 1, rows):matmul(shared(name .. ".waves", 2 * WAVES, scale))
+    return shared(name, rows, scale) + common
   end
   -- A vector for each register: of its field and operator, and a little that is its own.
   -- The start's is the last row.
   function parts.places(name, scale)
-    return parts.traits:matmul(shared(name .. ".traits", parts.trait_count, scale)) + shared(name .. ".own", COUNT + 1, scale / 4)
+    local common = parts.traits:matmul(shared(name .. ".traits", parts.trait_count, scale))
+    return common + shared(name .. ".own", COUNT + 1, scale / 4)
   end
   function parts.roles(name)
     return role_rows:matmul(shared(name, ROLES, 0.3))
@@ -210,7 +212,8 @@ local function block(x, parts, name, recall, bias, condition)
   end
   local all = nn.dense(h, 3 * width, { name = name .. ".attention.in" })
   local query = all:slice(3, 1, width)
-  local keys, values = recall(split(all:slice(3, width + 1, 2 * width), sizes.heads), split(all:slice(3, 2 * width + 1, 3 * width), sizes.heads))
+  local key, value = all:slice(3, width + 1, 2 * width), all:slice(3, 2 * width + 1, 3 * width)
+  local keys, values = recall(split(key, sizes.heads), split(value, sizes.heads))
   local scores = (split(query, sizes.heads) * (sizes.heads / width) ^ 0.5):matmul(keys, { transpose_b = true })
   local seen = (scores + bias):softmax():matmul(values)
   seen = seen:permute({ 1, 3, 2, 4 }):reshape { x:shape()[1], width }
@@ -248,7 +251,8 @@ end
 -- patch for the flows.
 local function encode(parts, seen, role)
   local sizes = parts.sizes
-  local x = parts.values("values", VALUES, 0.3):gather(seen) * (parts.places("encoder.scale", 0.3):slice(1, 1, COUNT) + 1)
+  local scale = parts.places("encoder.scale", 0.3):slice(1, 1, COUNT) + 1
+  local x = parts.values("values", VALUES, 0.3):gather(seen) * scale
   x = x + parts.places("encoder.shift", 0.3):slice(1, 1, COUNT) + parts.roles("encoder.role"):gather(role)
   x = drop(x, sizes.dropout)
   local own = parts.traits:slice(1, 1, COUNT)
@@ -422,7 +426,9 @@ function M.build_step(sizes)
   return nn.graph(function(g)
     local parts, all = new_parts(g, sizes), COUNT + 1
     local tables, width = {}, sizes.width
-    for name, rows in pairs { values = VALUES, scale = all, shift = all, ask = all, roles = 8 * COUNT + 1, classes = CLASSES } do
+    for name, rows in pairs {
+      values = VALUES, scale = all, shift = all, ask = all, roles = 8 * COUNT + 1, classes = CLASSES,
+    } do
       tables[name] = g:param(table_name(name), { rows, width })
     end
     tables.bias = g:param(table_name "bias", { COUNT, CLASSES })

@@ -10,9 +10,9 @@ local locks = require "ym2612ml.lock"
 local network = require "ym2612ml.networks.patch_vae"
 local nn = require "ym2612ml.nn"
 local patches = require "ym2612ml.patch"
-local path = require "ym2612ml.space.path"
 local teller = require "ym2612ml.space.teller"
 local tokens = require "ym2612ml.space.tokens"
+local ways = require "ym2612ml.space.ways"
 
 local M = {}
 
@@ -397,7 +397,7 @@ function Space:interpolate(a, b, options)
     check.misuse("bad argument #3 to 'interpolate' (option 'temperature' goes with two points)")
   end
   local way = { space = self, from = from, to = to, temperature = located and 1 or options.temperature or MIDDLE }
-  return path.walk(way, options.steps, options.by)
+  return ways.walk(way, options.steps, options.by)
 end
 
 local SWEEP = {
@@ -434,7 +434,7 @@ function Space:sweep(latent, options)
     space = self, from = moved(options.from), to = moved(options.to),
     temperature = middle.located and 1 or options.temperature or MIDDLE,
   }
-  return path.walk(way, options.steps, options.by)
+  return ways.walk(way, options.steps, options.by)
 end
 
 function Space:__tostring()
