@@ -1,8 +1,8 @@
 # make match     sets the machine up, builds, and matches the sounds of examples/samples,
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
-# make           builds only; make install, lint, format, asan, bench, bench-torch, fuzz,
-#                models, rom, clean: as they say
+# make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
+#                fuzz, models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -17,7 +17,7 @@ BINDIR = $(PREFIX)/bin
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
-TEST_PACKAGES = lua-busted binutils
+TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
 ROM_PACKAGES = binutils-m68k-linux-gnu
@@ -48,7 +48,7 @@ OBJECTS = $(SOURCES:src/%.c=.build/%.o)
 CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
-COMPILE = $(CC) $(STRICT) $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
+COMPILE = $(CC) $(STRICT) -Isrc $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
 YM2612ML = $(LUA) lua/ym2612ml/cli.lua
@@ -57,7 +57,16 @@ PYTHON = /usr/bin/python3
 M68K = m68k-linux-gnu-
 AGAIN = @$(MAKE) --no-print-directory
 
-build: lua/ym2612ml/core.so
+# The live instrument is a module of its own, built where JACK is. It shares some sources.
+# nodelete: libjack keeps for the process whom to tell of errors.
+LIVE_LIBS := $(shell pkg-config --libs jack 2>/dev/null)
+LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
+LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_tensor
+LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
+  $(LIVE_SHARED:%=.build/%.o)
+LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
+
+build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 
 lua/ym2612ml/core.so: $(OBJECTS)
 	@echo "link $@"
@@ -67,6 +76,16 @@ lua/ym2612ml/core.so: $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo "link $@"
 	@$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
+
+lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(CFLAGS) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
+
+.build/asan/ym2612ml/live/core.so: $(LIVE_CHECKED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
@@ -87,12 +106,12 @@ $(call UNITS,avx512): LEVEL = $(WRAPPING) -mavx2 -mfma -mf16c -mavx512f -mavx512
 endif
 
 .build/%.o: src/%.c Makefile
-	@mkdir -p .build
+	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE) $(CFLAGS) $(KERNEL) $(LEVEL)
 
 .build/asan/%.o: src/%.c Makefile
-	@mkdir -p .build/asan
+	@mkdir -p $(@D)
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(LEVEL)
 
@@ -101,6 +120,20 @@ endif
 	@echo "compile $<"
 	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+
+# What the specs of the live instrument play it with, and watch it by.
+LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
+
+.build/live/player: spec/live/player.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) -o $@ $< $(LIVE_LIBS)
+
+.build/live/watch.so: spec/live/watch.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) -shared -o $@ $< \
+	  -Wl,--no-as-needed $(LIVE_LIBS) -ldl -lpthread
 
 # Installs with apt what dpkg does not know as installed, and says so.
 define set_up
@@ -141,7 +174,7 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host
+specs: build .build/host $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -153,23 +186,26 @@ examples: build
 embed: build .build/host
 	$(HERE) .build/host examples/embed/host.lua
 
+FORMATTED = src/*.[ch] src/live/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+
 lint:
 	$(call set_up,$(LINT_PACKAGES))
 	@status=0; \
 	env -u LUA_PATH -u LUA_CPATH luacheck -q . || status=1; \
-	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c spec/bench/*.c || status=1; \
-	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr \
+	clang-format --dry-run -Werror $(FORMATTED) || status=1; \
+	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr -Isrc \
 	  --enable=warning,performance,portability --suppress=missingIncludeSystem src || status=1; \
 	exit $$status
 
 format:
 	$(call set_up,$(LINT_PACKAGES))
-	clang-format -i src/*.[ch] examples/embed/host.c spec/bench/*.c
+	clang-format -i $(FORMATTED)
 
 # The specs tagged c against a core with the address and undefined-behaviour sanitizers.
 asan: set-up
 	$(call set_up,$(TEST_PACKAGES))
-	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so
+	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so \
+	  $(LIVE:%=.build/asan/%)
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
 
@@ -194,6 +230,10 @@ bench-torch: set-up
 	$(AGAIN) build
 	LUA="$(LUA)" $(PYTHON) spec/bench/parity.py
 	LUA="$(LUA)" $(PYTHON) spec/bench/versus.py $(if $(QUICK),--quick) $(ONLY:%=--only %)
+
+# The live instrument on a JACK server for ten minutes, or SECONDS=60.
+soak: build $(LIVE_TOOLS)
+	$(LUA) spec/live/soak.lua $(SECONDS)
 
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
@@ -226,6 +266,7 @@ rom:
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
+	$(if $(LIVE),install -D -m 755 lua/$(LIVE) "$(DESTDIR)$(LIBDIR)/$(LIVE)")
 	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
 	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"
@@ -234,8 +275,8 @@ install: build
 	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
 
 clean:
-	rm -rf .build lua/ym2612ml/core.so
+	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so
 
--include $(wildcard .build/*.d .build/asan/*.d)
+-include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  fuzz models rom install clean
+  soak fuzz models rom install clean

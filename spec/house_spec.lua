@@ -56,6 +56,7 @@ describe("the C sources", function()
       ["lua.h"] = "^src/lua_", ["lauxlib.h"] = "^src/lua_", ["lualib.h"] = "^src/lua_",
       ["fftw3.h"] = "^src/fft%.c$", ["sndfile.h"] = "^src/audio%.c$",
       ["samplerate.h"] = "^src/audio%.c$", ["cblas.h"] = "^src/blas%.h$",
+      ["jack/jack.h"] = "^src/live/client%.c$", ["jack/midiport.h"] = "^src/live/client%.c$",
     }
     for path, text in pairs(sources) do
       for name in pairs(includes_of(text)) do
@@ -79,6 +80,10 @@ describe("the C sources", function()
       { "^src/spectrum", { "feature.h", "distance.h", "batch.h", "patch.h", "voice.h" } },
       { "^src/feature", { "distance.h", "batch.h", "patch.h", "voice.h" } },
       { "^src/distance", { "feature.h", "batch.h", "patch.h", "voice.h" } },
+      { "^src/[^/]+$", { "live/client.h", "live/engine.h", "live/lua_live.h", "live/resample.h", "live/send.h" } },
+      { "^src/live/[^l]", { "lua_ym.h", "live/lua_live.h" } },
+      { "^src/live/[ers]", { "live/client.h" } },
+      { "^src/live/r", { "live/engine.h", "patch.h", "voice.h" } },
     }
     for path, text in pairs(sources) do
       local includes = includes_of(text)
@@ -246,6 +251,12 @@ describe("the documents", function()
     end
   end)
 
+  -- A live instrument that plays into nothing.
+  local function silent_instrument()
+    return require("ym2612ml.live.instrument").new({ close = function() end },
+      { patch = support.PATCH, seed = 1, temperature = 1, output = "." })
+  end
+
   -- Objects of what learns from a synthesizer's sounds.
   local function trained_objects()
     local folder = support.new_folder()
@@ -285,6 +296,7 @@ describe("the documents", function()
       Front = require("ym2612ml.networks.fronts").new({ kind = "raw" }, 8000, 100),
       Targets = require("ym2612ml.networks.targets").new(ym.synths.get "simple_fm", { "attack" }, "values"),
       Models = assert(ym.models.load()), Neighbours = assert(ym.models.load()).neighbours,
+      Instrument = silent_instrument(),
     }
     for class, object in pairs(trained_objects()) do
       objects[class] = object

@@ -30,7 +30,7 @@ function M.define(command)
   command:option("--by", "What to go in equal steps of: sound, or space, the numbers of the points. Default: sound.")
     :choices({ "sound", "space" })
   common.define_seed(command)
-  common.define_temperature(command, "0")
+  common.define_temperature(command, nil, "Of points alone. Default: 0.")
   common.define_output(command, "interpolated")
   command:option("--wav", "Also play all patches one after the other into this sound file, .wav or .flac; with --sweep "
     .. "one for each latent."):argname("FILE")
@@ -55,10 +55,11 @@ local function read_ends(options)
   end
   if options.sweep and options.to then
     arguments.misuse(COMMAND, "--to does not go with --sweep")
-  elseif options.sweep and options.by then
-    arguments.misuse(COMMAND, "--by does not go with --sweep")
   elseif not options.sweep and not (ends[1] and ends[2]) then
     arguments.misuse(COMMAND, "two patches are needed, or --from and --to, or --sweep")
+  end
+  if options.temperature and #options.patches > 0 then
+    arguments.misuse(COMMAND, "--temperature goes with points, not with patches")
   end
   return ends[1] or nil, ends[2] or nil
 end
@@ -108,7 +109,7 @@ local function sweep(space, around, target, options, report)
   for latent = 1, space.size do
     report:progress(latent - 1, space.size, ("latent %d"):format(latent))
     local list = space:sweep(latent, {
-      steps = options.steps, at = around, temperature = options.temperature, seed = options.seed,
+      steps = options.steps, by = options.by, at = around, temperature = options.temperature, seed = options.seed,
     })
     local part, wav = ("latent_%d"):format(latent), nil
     if options.wav then

@@ -9,7 +9,7 @@ local M = {}
 local SUBCOMMANDS = {
   "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table",
   "generate", "complete", "vary", "interpolate", "features", "experiment", "duplicates", "judge",
-  "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "verify",
+  "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify",
 }
 
 local INTERRUPTED = 130 -- what a shell expects of a program that SIGINT ended

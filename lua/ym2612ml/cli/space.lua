@@ -31,10 +31,11 @@ end
 
 --- Adds the option of the temperature.
 ---@param command table argparse command
----@param default string
-function M.define_temperature(command, default)
+---@param default string?
+---@param more string?  for the help
+function M.define_temperature(command, default, more)
   arguments.add(command, "--temperature", "NUMBER", arguments.number(0, 100), "How freely registers are drawn: 0 the "
-    .. "most likely, 1 as probable as they are, above it wilder.", default)
+    .. "most likely, 1 as probable as they are, above it wilder." .. (more and " " .. more or ""), default)
 end
 
 --- Adds the options of commands that draw some patches.

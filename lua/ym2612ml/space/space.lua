@@ -10,6 +10,7 @@ local locks = require "ym2612ml.lock"
 local network = require "ym2612ml.networks.patch_vae"
 local nn = require "ym2612ml.nn"
 local patches = require "ym2612ml.patch"
+local path = require "ym2612ml.space.path"
 local tokens = require "ym2612ml.space.tokens"
 
 local M = {}
@@ -330,6 +331,87 @@ function Space:vary(patch, options)
     end
   end
   return self:decode(z, { numbers = numbers, lock = options.lock })
+end
+
+-- The coordinates of an end of a way: of a patch, or of a point, whose numbers are those of
+-- a seed. Or raises.
+local function end_of(space, value, argument, caller, seed)
+  check.type(value, "table", argument, caller)
+  if value.algorithm ~= nil then
+    check.no_problem(patches.problem(value), argument, caller)
+    local z, numbers = space:locate { value }
+    return { z = z, numbers = numbers, located = true }
+  end
+  local fine = #value == space.size
+  for _, latent in ipairs(value) do
+    fine = fine and type(latent) == "number"
+  end
+  check.no_problem(not fine and ("expected a patch, or %d numbers"):format(space.size) or nil, argument, caller)
+  return { z = core.tensor.from { value }, numbers = draw_numbers(1, seed, false) }
+end
+
+local WALK = {
+  steps = { type = "integer", least = 2, default = 32 },
+  by = { choices = { "sound", "space" }, default = "sound" },
+  temperature = { type = "number", least = 0, most = 100 },
+  seed = { type = "integer", default = 1 },
+}
+
+--- Patches on the way from one to another. A patch at an end is met exactly, in the form that
+--- stands for all that sound the same.
+---@param a ym2612ml.Patch|number[]  a patch, or the latents of a point
+---@param b ym2612ml.Patch|number[]
+---@param options? {steps: integer, by: "sound"|"space", temperature: number, seed: integer}
+---  steps: patches, with both ends, default 32; by: steps are even in what is heard (default)
+---  or in latents; temperature: between two points, as of `decode`, default 0 (patches have the
+---  coordinates of temperature 1); seed: default 1
+---@return ym2612ml.Patch[]
+function Space:interpolate(a, b, options)
+  options = check.options(options, WALK, 3, "interpolate")
+  local from, to = end_of(self, a, 1, "interpolate", options.seed), end_of(self, b, 2, "interpolate", options.seed)
+  local located = from.located or to.located
+  if located and options.temperature then
+    check.misuse("bad argument #3 to 'interpolate' (option 'temperature' goes with two points)")
+  end
+  local way = { space = self, from = from, to = to, temperature = located and 1 or options.temperature or 0 }
+  return path.walk(way, options.steps, options.by)
+end
+
+local SWEEP = {
+  from = { type = "number", default = -3 },
+  to = { type = "number", default = 3 },
+  at = { type = "table" },
+}
+for name, rule in pairs(WALK) do
+  SWEEP[name] = rule
+end
+
+--- Patches along one latent.
+---@param latent integer  1..size
+---@param options? table  from, to: in deviations from its centre, default -3 and 3; at: a patch
+---  or the latents of a point through which the way goes, default the centre; steps, by,
+---  temperature and seed as of `interpolate`
+---@return ym2612ml.Patch[]
+function Space:sweep(latent, options)
+  latent = check.integer(latent, 1, "sweep", 1)
+  options = check.options(options, SWEEP, 2, "sweep")
+  if latent > self.size then
+    check.misuse(("bad argument #1 to 'sweep' (%d, expected 1..%d)"):format(latent, self.size))
+  end
+  local middle = end_of(self, options.at or self.centre, 2, "sweep", options.seed)
+  if middle.located and options.temperature then
+    check.misuse("bad argument #2 to 'sweep' (option 'temperature' goes with a point)")
+  end
+  local function moved(by)
+    local z = middle.z:to "f32"
+    z:set(1, latent, self.centre[latent] + by * self.spread[latent])
+    return { z = z, numbers = middle.numbers }
+  end
+  local way = {
+    space = self, from = moved(options.from), to = moved(options.to),
+    temperature = middle.located and 1 or options.temperature or 0,
+  }
+  return path.walk(way, options.steps, options.by)
 end
 
 function Space:__tostring()
