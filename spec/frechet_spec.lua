@@ -157,7 +157,8 @@ describe("what is drawn from a space", function()
     end
     assert.is_true(found.training < found.marginals)
     assert.same(found, support.finish(ym.space.frechet(space, { patches = list, count = 60 })))
-    support.assert_steps_fail(ym.space.frechet(space, { patches = list, validation = 0 }), "input", "expected 2 or more")
+    support.assert_steps_fail(ym.space.frechet(space, { patches = list, validation = 0 }), "input",
+      "expected 2 or more")
     support.assert_steps_fail(ym.space.frechet(space, { patches = folder .. "/missing" }), "io", "missing")
   end)
 

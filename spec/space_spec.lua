@@ -429,9 +429,9 @@ end)
 describe("the training of a space", function()
   it("goes on where it was stopped, to the same bits", function()
     local path, work = folder .. "/stopped.safetensors", folder .. "/work.state"
-    local straight = tiny.options(folder .. "/straight.safetensors", { epochs = 2 })
+    local straight = tiny.options(folder .. "/straight.safetensors", { epochs = 2, free = 0, anneal = 0.9 })
     support.finish(ym.space.steps(straight))
-    local stopped = tiny.options(path, { epochs = 2, work = work, state_steps = 1 })
+    local stopped = tiny.options(path, { epochs = 2, free = 0, anneal = 0.9, work = work, state_steps = 1 })
     local rounds = 0
     repeat
       rounds = rounds + 1

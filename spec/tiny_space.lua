@@ -5,7 +5,9 @@ local ym = require "ym2612ml"
 local M = {}
 
 --- Sizes with which a training takes a second.
-M.sizes = { width = 16, heads = 2, encoder = 1, decoder = 1, latents = 4, flows = 2, copies = 1, epochs = 1, batch = 32 }
+M.sizes = {
+  width = 16, heads = 2, encoder = 1, decoder = 1, latents = 4, flows = 2, copies = 1, epochs = 1, batch = 32,
+}
 
 --- Random patches, one in four of them over the whole range of every field.
 ---@param count integer

@@ -92,15 +92,17 @@ end
 
 -- Writes one way of patches, and how it sounds. Returns what is told of it; or nil, message.
 local function write(list, target, name, wav, options)
-  local written, message = common.write(list, target, name)
-  if written and wav then
-    local done
-    done, message = play(list, wav, options)
+  local written, named = common.write(list, target, name)
+  if not written then
+    return nil, named
+  end
+  if wav then
+    local done, message = play(list, wav, options)
     if not done then
       return nil, message
     end
   end
-  return written and { list = list, files = written, wav = wav }, message
+  return { list = named, files = written, wav = wav }
 end
 
 -- The ways along each latent.

@@ -156,25 +156,33 @@ function M.part(target, part)
   }
 end
 
--- Writes a file of each patch, called after it. What the format does not hold is told of all
--- of them together.
-local function write_each(list, target)
+-- Copies of patches with the names that they are to have; nil: without.
+local function named(list, name)
+  local copies = {}
+  for i, patch in ipairs(list) do
+    copies[i] = { name = name and ("%s %03d"):format(name, i) }
+    for key, value in pairs(patch) do
+      copies[i][key] = key ~= "name" and value or copies[i][key]
+    end
+  end
+  return copies
+end
+
+-- Writes a file of each patch. What the format does not hold is told of all of them together,
+-- but not that of the names, which are those of the files.
+local function write_each(list, target, name)
   local format, written = target.job.format, {}
   local made, message = paths.make_folder(target.folder)
   if not made then
     return nil, message
   end
-  for i, patch in ipairs(list) do
-    local stem = patch.name:gsub(" ", "_")
-    written[i] = paths.join(target.folder, ("%s.%s"):format(stem, format.extension))
-    patch.name = not format.nameless and patch.name or nil
-  end
+  list = format.nameless and named(list, nil) or list
   loss.tell(list, format, {}, target.folder, target.job.report)
   target.job.told = true
   for i, patch in ipairs(list) do
-    local done
-    done, message = convert.write(written[i], { patch }, target.job)
-    if not done then
+    written[i] = paths.join(target.folder, ("%s_%03d.%s"):format((name:gsub(" ", "_")), i, format.extension))
+    made, message = convert.write(written[i], { patch }, target.job)
+    if not made then
       return nil, message
     end
   end
@@ -182,23 +190,22 @@ local function write_each(list, target)
 end
 
 --- Writes patches.
----@param list ym2612ml.Patch[]  which get names
+---@param list ym2612ml.Patch[]
 ---@param target ym2612ml.CliTarget
 ---@param name string  of the patches, before their number
 ---@return string[]? files
----@return string? message
+---@return ym2612ml.Patch[]|string list  with their names; or a message
 function M.write(list, target, name)
-  for i, patch in ipairs(list) do
-    patch.name = ("%s %03d"):format(name, i)
-  end
+  list = named(list, name)
   if target.folder then
-    return write_each(list, target)
+    local written, message = write_each(list, target, name)
+    return written, written and list or message
   end
   local made, message = paths.make_folder(target.file:match("^(.*)/") or "")
   if made then
     made, message = convert.write(target.file, list, target.job)
   end
-  return made and { target.file }, message
+  return made and { target.file }, made and list or message
 end
 
 --- Tells what was written.
@@ -238,11 +245,11 @@ function M.make(draw, target, name, options, report)
   if #list < options.count then
     return report:fail(("--audible: of the patches drawn so far %d can be heard, and then none of 4096"):format(#list))
   end
-  local written, message = M.write(list, target, name)
+  local written, named_list = M.write(list, target, name)
   if not written then
-    return report:fail(message)
+    return report:fail(named_list)
   end
-  M.tell(list, written, options, report)
+  M.tell(named_list, written, options, report)
 end
 
 return M
