@@ -1,7 +1,6 @@
 -- ym2612ml duplicates: whether what is drawn from a learned space is new.
 local arguments = require "ym2612ml.cli.arguments"
 local common = require "ym2612ml.cli.space"
-local json = require "ym2612ml.json"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -25,20 +24,15 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local space, message = common.load(options)
-  if not space then
-    return report:fail(message)
-  end
-  local found
-  found, message = report:follow(ym.space.duplicates(space, {
-    count = options.count, patches = options.patches, seed = options.seed, temperature = options.temperature,
-  }), function(step)
+  local found = common.follow(options, function(space)
+    return ym.space.duplicates(space, {
+      count = options.count, patches = options.patches, seed = options.seed, temperature = options.temperature,
+    })
+  end, function(step)
     return ("%d of %d draws"):format(step.done, step.total)
-  end)
-  if message then
-    return report:fail(message)
-  elseif options.json then
-    return print(json.encode(found))
+  end, report)
+  if not found then
+    return
   end
   local rows = {}
   local function add(what, count)

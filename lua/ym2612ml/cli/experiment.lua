@@ -1,5 +1,6 @@
 -- ym2612ml experiment: makes a learned space of patches, once or over several seeds.
 local arguments = require "ym2612ml.cli.arguments"
+local console = require "ym2612ml.cli.console"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
@@ -51,17 +52,6 @@ function M.define(command)
   command:flag("--json", "Print one JSON document.")
 end
 
-local function label(step)
-  local parts = { step.stage }
-  if step.loss then
-    parts[#parts + 1] = ("loss %.2f"):format(step.loss)
-  end
-  if step.eta then
-    parts[#parts + 1] = ("%.0f s left"):format(step.eta)
-  end
-  return table.concat(parts, ", ")
-end
-
 -- A hidden file beside another.
 local function beside(path, ending)
   local folder, name = path:match("^(.*/)([^/]+)$")
@@ -90,7 +80,7 @@ local function train(options, output, work, seed, report)
     decay = options.decay, free = options.free, latents = options.latents, flows = options.flows,
     width = options.width, heads = options.heads, encoder = options.encoder, decoder = options.decoder,
     dropout = options.dropout,
-  }, label)
+  }, console.training_label)
   if message then
     return report:fail(message)
   end

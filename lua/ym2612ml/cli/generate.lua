@@ -1,5 +1,6 @@
 -- ym2612ml generate: new patches out of the learned space.
 local common = require "ym2612ml.cli.space"
+local draws = require "ym2612ml.space.draws"
 
 local M = {}
 
@@ -28,9 +29,8 @@ function M.run(options, report)
   if not space then
     return report:fail(message)
   end
-  common.make(function(count, seed)
-    return (space:generate(count, { seed = seed, temperature = options.temperature, lock = lock }))
-  end, target, "generated", options, report)
+  local draw = draws.generator(space, { temperature = options.temperature, lock = lock })
+  common.make(draw, target, "generated", options, report)
 end
 
 return M

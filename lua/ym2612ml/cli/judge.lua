@@ -1,7 +1,6 @@
 -- ym2612ml judge: how much what is drawn from a learned space sounds like real patches.
 local arguments = require "ym2612ml.cli.arguments"
 local common = require "ym2612ml.cli.space"
-local json = require "ym2612ml.json"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -28,21 +27,16 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local space, message = common.load(options)
-  if not space then
-    return report:fail(message)
-  end
-  local found
-  found, message = report:follow(ym.space.frechet(space, {
-    patches = options.patches, count = options.count, validation = options.validation, seed = options.seed,
-    temperature = options.temperature,
-  }), function(step)
+  local found = common.follow(options, function(space)
+    return ym.space.frechet(space, {
+      patches = options.patches, count = options.count, validation = options.validation, seed = options.seed,
+      temperature = options.temperature,
+    })
+  end, function(step)
     return step.stage
-  end)
-  if message then
-    return report:fail(message)
-  elseif options.json then
-    return print(json.encode(found))
+  end, report)
+  if not found then
+    return
   end
   print(("Frechet distance to %d patches set aside, in %d components"):format(found.aside, found.components))
   report:columns({ "", "distance" }, {

@@ -87,6 +87,27 @@ function M.load(options)
   return ym.space.shipped()
 end
 
+--- Takes the steps that judge the space that the options ask for to their end. A failure is
+--- reported, and with --json what was found is printed.
+---@param options {model: string?, json: boolean?}
+---@param start fun(space: ym2612ml.Space): function  makes the steps
+---@param label fun(step: table): string
+---@param report table
+---@return table? found  to be told in words
+function M.follow(options, start, label, report)
+  local found
+  local space, message = M.load(options)
+  if space then
+    found, message = report:follow(start(space), label)
+  end
+  if message then
+    return report:fail(message)
+  elseif options.json then
+    return print(json.encode(found))
+  end
+  return found
+end
+
 --- The registers that --lock and --keep ask for, as `lock` options of functions take them.
 ---@param options {lock: table?, keep: table?}
 ---@param patch ym2612ml.Patch?  whose values are kept

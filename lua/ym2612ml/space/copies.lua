@@ -1,7 +1,6 @@
 -- Whether what is drawn from a learned space is new: how many draws are the same, among
 -- each other and as the patches that it learned from.
 local bank = require "ym2612ml.bank"
-local check = require "ym2612ml.check"
 local draws = require "ym2612ml.space.draws"
 local hearing = require "ym2612ml.space.hearing"
 local patches = require "ym2612ml.patch"
@@ -62,11 +61,7 @@ end
 ---@return fun(): table|false|nil, string?, string? next  steps {done, total}, the last with a
 ---  summary, ym2612ml.Copies; nil at the end; or false, message, kind
 function M.steps(space, options)
-  check.options({ space = space }, { space = { class = "ym2612ml.Space", needed = true } }, 1, "duplicates")
-  options = check.options(options, RULES, 2, "duplicates")
-  if type(options.patches) == "table" then
-    patches.check_all(options.patches, 2, "duplicates")
-  end
+  options = draws.check(space, options, RULES, "duplicates")
   return steps.new(function(report)
     local known, seen, training = {}, {}, M.parts(options.patches, 0, 1)
     for _, key in ipairs(#training > 0 and keys_of(training) or {}) do
@@ -76,9 +71,7 @@ function M.steps(space, options)
     local function count(name, is_so)
       found[name] = found[name] + (is_so and 1 or 0)
     end
-    for list in draws.blocks(function(rows, seed)
-      return (space:generate(rows, { seed = seed, temperature = options.temperature }))
-    end, options.count, options.seed) do
+    for list in draws.blocks(draws.generator(space, options), options.count, options.seed) do
       local heard = hearing.audible(list)
       for i, key in ipairs(keys_of(list)) do
         count("count", true)

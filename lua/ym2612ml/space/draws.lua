@@ -1,7 +1,35 @@
 -- Many patches of a learned space, block after block.
+local check = require "ym2612ml.check"
 local hearing = require "ym2612ml.space.hearing"
+local patches = require "ym2612ml.patch"
 
 local M = {}
+
+--- Checks the arguments of a function that judges what is drawn from a space: raises, or
+--- gives the options with defaults.
+---@param space any
+---@param options table?
+---@param rules table<string, table>  as of `check.options`, with a rule for patches
+---@param caller string  that function's name
+---@return table options
+function M.check(space, options, rules, caller)
+  check.options({ space = space }, { space = { class = "ym2612ml.Space", needed = true } }, 1, caller)
+  options = check.options(options, rules, 2, caller)
+  if type(options.patches) == "table" then
+    patches.check_all(options.patches, 2, caller)
+  end
+  return options
+end
+
+--- Makes a function that draws patches with a seed.
+---@param space ym2612ml.Space
+---@param options {temperature: number, lock: table?}  of `generate`
+---@return fun(count: integer, seed: integer): ym2612ml.Patch[] draw
+function M.generator(space, options)
+  return function(count, seed)
+    return (space:generate(count, { seed = seed, temperature = options.temperature, lock = options.lock }))
+  end
+end
 
 local BLOCK = 256 -- patches of a block
 local STRIDE = 1000003 -- from the seed of a block to that of the next

@@ -1,12 +1,10 @@
 -- How much a set of patches sounds like another: the Frechet distance between the normal
 -- distributions of what is heard of them (Dowson and Landau 1982), as Heusel et al. 2017
 -- judge pictures.
-local check = require "ym2612ml.check"
 local copies = require "ym2612ml.space.copies"
 local draws = require "ym2612ml.space.draws"
 local hearing = require "ym2612ml.space.hearing"
 local marginals = require "ym2612ml.space.marginals"
-local patches = require "ym2612ml.patch"
 local pca = require "ym2612ml.pca"
 local steps = require "ym2612ml.steps"
 
@@ -181,9 +179,7 @@ local function sets_of(space, training, options)
   local plainest = marginals.fit(training)
   return {
     { name = "space", draw = function()
-      return all_of(function(rows, seed)
-        return (space:generate(rows, { seed = seed, temperature = options.temperature }))
-      end, options)
+      return all_of(draws.generator(space, options), options)
     end },
     { name = "marginals", draw = function()
       return all_of(function(rows, seed)
@@ -223,11 +219,7 @@ end
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total}, the last
 ---  with a summary, ym2612ml.FrechetFigures; nil at the end; or false, message, kind
 function M.steps(space, options)
-  check.options({ space = space }, { space = { class = "ym2612ml.Space", needed = true } }, 1, "frechet")
-  options = check.options(options, RULES, 2, "frechet")
-  if type(options.patches) == "table" then
-    patches.check_all(options.patches, 2, "frechet")
-  end
+  options = draws.check(space, options, RULES, "frechet")
   return steps.new(function(report)
     local source = type(options.patches) == "string" and options.patches or "option 'patches'"
     local training, aside = copies.parts(options.patches, options.validation, space.settings.seed or 1)
