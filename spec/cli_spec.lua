@@ -44,7 +44,8 @@ describe("the command", function()
       assert.equal("", complaint)
       for _, name in ipairs {
         "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table", "dataset",
-        "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify",
+        "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify", "generate", "complete", "vary",
+        "interpolate", "features", "experiment", "duplicates", "judge",
       } do
         assert.is_truthy(text:find("\n%s+" .. name .. " "), name)
         local help, _, inner = run(name .. " --help")

@@ -232,6 +232,28 @@ describe("a training that is taken up again #c", function()
     end
   end)
 
+  it("follows a function as schedule from where it was", function()
+    local asked
+    local function options(more)
+      return changed({ epochs = 2, batch = 16, schedule = function(progress, step)
+        asked[#asked + 1] = step
+        return 1 - progress
+      end }, more)
+    end
+    asked = {}
+    local net, data = make(1)
+    assert(train.fit(net, data, options {}))
+    local expected, path = net:dump(), folder .. "/function"
+    net, asked = make(1), {}
+    assert(train.fit(net, data, options { state = path, state_steps = 1, each = function(step)
+      return step.step < 3
+    end }))
+    net = make(2)
+    assert(train.fit(net, data, options { state = path }))
+    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8 }, asked)
+    assert.equal(expected, net:dump())
+  end)
+
   it("ends with the same bits in a new process, with one thread and with two", function()
     local expected = ym.store.sha256((straight()))
     local script, path = folder .. "/script.lua", folder .. "/process"

@@ -2,6 +2,7 @@
 -- the API, its annotations and the README name the same things.
 local lfs = require "lfs"
 local support = require "spec.support"
+local tiny = require "spec.tiny_space"
 local ym = require "ym2612ml"
 
 local function read(path)
@@ -278,6 +279,17 @@ describe("the documents", function()
     }
   end
 
+  -- A learned space of patches and what it is made with.
+  local function space_objects()
+    local folder = support.new_folder()
+    local space = tiny.train(folder .. "/space.safetensors")
+    support.remove_folder(folder)
+    return {
+      Space = space, SpaceDrawer = space.drawer,
+      Marginals = require("ym2612ml.space.marginals").fit { support.PATCH },
+    }
+  end
+
   it("annotate exactly the methods of the classes in Lua", function()
     local node, recorder
     local net = ym.nn.graph(function(g)
@@ -298,8 +310,10 @@ describe("the documents", function()
       Models = assert(ym.models.load()), Neighbours = assert(ym.models.load()).neighbours,
       Instrument = silent_instrument(),
     }
-    for class, object in pairs(trained_objects()) do
-      objects[class] = object
+    for _, more in ipairs { trained_objects(), space_objects() } do
+      for class, object in pairs(more) do
+        objects[class] = object
+      end
     end
     local sources, classes = files_below("lua/ym2612ml", "lua"), {}
     for path, text in pairs(sources) do

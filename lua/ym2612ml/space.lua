@@ -1,4 +1,6 @@
 -- Learned spaces of patches: trained, read, and what is done in them.
+local copies = require "ym2612ml.space.copies"
+local frechet = require "ym2612ml.space.frechet"
 local models = require "ym2612ml.models"
 local space = require "ym2612ml.space.space"
 local training = require "ym2612ml.space.training"
@@ -7,6 +9,8 @@ local M = {}
 
 M.load = space.load
 M.steps = training.steps
+M.duplicates = copies.steps
+M.frechet = frechet.steps
 
 local shipped
 

@@ -26,21 +26,25 @@ function M.note(text)
   return number
 end
 
---- Notes with commas between them.
----@param text string
----@return number[]? notes MIDI
----@return string? message
-function M.notes(text)
-  local list = {}
-  for part in (text .. ","):gmatch("%s*([^,]-)%s*,") do
-    local note, message = M.note(part)
-    if not note then
-      return nil, message
+--- Makes a converter of values with commas between.
+---@param convert fun(text: string): any, string?  of one
+---@return fun(text: string): any[]?, string?
+function M.list(convert)
+  return function(text)
+    local list = {}
+    for part in (text .. ","):gmatch("%s*([^,]-)%s*,") do
+      local value, message = convert(part)
+      if value == nil then
+        return nil, message
+      end
+      list[#list + 1] = value
     end
-    list[#list + 1] = note
+    return list
   end
-  return list
 end
+
+--- Notes with commas between them: a converter of MIDI numbers.
+M.notes = M.list(M.note)
 
 --- The name of the nearest note, with the distance to it when that is a cent or more.
 ---@param note number MIDI

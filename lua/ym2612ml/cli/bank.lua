@@ -30,22 +30,13 @@ local function numbers(text)
   return set
 end
 
--- The endings of banks that can be written, in words.
-local function endings_of_banks()
-  local endings = {}
-  for _, format in ipairs(ym.patch.formats()) do
-    endings[#endings + 1] = format.writes and format.many and "." .. format.extension or nil
-  end
-  return table.concat(endings, ", ")
-end
-
 local function define_files(action)
   action:argument("FILE", "Patch files and banks, or folders of them."):args("+"):target("files")
 end
 
 local function define_output(action, needed)
   local option = action:option("-o --output", "Bank to write, whose ending tells the format: "
-    .. endings_of_banks() .. "."):argname("BANK")
+    .. loss.banks() .. "."):argname("BANK")
   option:count(needed and 1 or "?")
   arguments.add(action, "--version", "NUMBER", arguments.integer(1, 255), "Version of the format, for wopn.")
 end
@@ -185,18 +176,9 @@ function ACTIONS.extract(options, report)
   end
 end
 
--- The format of a bank, by the ending of its name.
 local function format_of_bank(path)
-  local ending = files.ending(path)
-  for _, format in ipairs(ym.patch.formats()) do
-    for _, extension in ipairs(format.extensions) do
-      if extension == ending and format.writes and format.many then
-        return format.name
-      end
-    end
-  end
-  arguments.misuse(COMMAND, ("option '--output': '%s' is no bank: expected one of %s"):format(path,
-    endings_of_banks()))
+  return loss.bank(path) or arguments.misuse(COMMAND, ("option '--output': '%s' is no bank: expected one of %s"):format(
+    path, loss.banks()))
 end
 
 local function write_bank(list, options, found, report)

@@ -53,6 +53,20 @@ function M.time_left(seconds)
   return ("%.1f h left"):format(seconds / 3600)
 end
 
+--- What a step of a training is about, for the progress bar.
+---@param step {stage: string, epoch: integer?, loss: number?, eta: number?}
+---@return string
+function M.training_label(step)
+  local parts = { step.epoch and ("%s, epoch %d"):format(step.stage, step.epoch) or step.stage }
+  if step.loss then
+    parts[#parts + 1] = ("loss %.3f"):format(step.loss)
+  end
+  if step.eta then
+    parts[#parts + 1] = M.time_left(step.eta)
+  end
+  return table.concat(parts, ", ")
+end
+
 -- A message on one line, without control characters, which files may have put there.
 local function tell(message)
   io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " "):gsub("%c", "?")), "\n")

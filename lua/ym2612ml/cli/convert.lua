@@ -25,14 +25,17 @@ end
 --- Writes one file, unless it is one of those that are read.
 ---@param target string
 ---@param list ym2612ml.Patch[]
----@param job table  {format, options, inputs, report}
+---@param job table  {format, options, inputs, report, told: true where what the format does
+---  not hold has been told}
 ---@return true? done
 ---@return string? message
 function M.write(target, list, job)
   if job.inputs[paths.identity(target) or false] then
     return nil, ("%s: is one of the files to read, and not overwritten"):format(target)
   end
-  loss.tell(list, job.format, job.options, target, job.report)
+  if not job.told then
+    loss.tell(list, job.format, job.options, target, job.report)
+  end
   return ym.patch.write(target, list, job.format.name, job.options)
 end
 

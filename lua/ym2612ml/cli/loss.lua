@@ -1,5 +1,6 @@
 -- What files do not hold of patches, in words.
 local console = require "ym2612ml.cli.console"
+local files = require "ym2612ml.files"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -27,6 +28,39 @@ function M.written()
   return names
 end
 
+-- The formats of banks that can be written.
+local function bank_formats()
+  local banks = {}
+  for _, format in ipairs(ym.patch.formats()) do
+    banks[#banks + 1] = format.writes and format.many and format or nil
+  end
+  return banks
+end
+
+--- The endings of banks that can be written, in words.
+---@return string
+function M.banks()
+  local endings = {}
+  for i, format in ipairs(bank_formats()) do
+    endings[i] = "." .. format.extension
+  end
+  return table.concat(endings, ", ")
+end
+
+--- The format of a bank, by the ending of its name.
+---@param path string
+---@return string? name  nil: it cannot be written, or is none of a bank
+function M.bank(path)
+  local ending = files.ending(path)
+  for _, format in ipairs(bank_formats()) do
+    for _, extension in ipairs(format.extensions) do
+      if extension == ending then
+        return format.name
+      end
+    end
+  end
+end
+
 --- All formats in words, for help texts.
 ---@return string
 function M.titles()
@@ -49,18 +83,33 @@ local function in_words(loss)
   return ("%s %s"):format(words, value)
 end
 
+-- What the files of a format do not hold of patches: one file, or one for each.
+local function losses_of(list, format, options)
+  if format.many or #list == 1 then
+    return ym.patch.lossy(list, format.name, options)
+  end
+  local losses = {}
+  for i, patch in ipairs(list) do
+    for _, loss in ipairs(ym.patch.lossy({ patch }, format.name, options)) do
+      loss.patch = i
+      losses[#losses + 1] = loss
+    end
+  end
+  return losses
+end
+
 --- Reports what a file of a format does not hold of patches, a note for each patch, but not
 --- more than ten. Where the name of a patch is that of its file, and the file has it, that
 --- is no loss.
----@param list ym2612ml.Patch[]  of one file
+---@param list ym2612ml.Patch[]  of one file, or of a file each where the format holds one
 ---@param format ym2612ml.Format
 ---@param options {version: integer?}
----@param target string  path of the file
+---@param target string  path of the file, or of the folder of several
 ---@param report table
 function M.tell(list, format, options, target, report)
   local stem = target:match("([^/]+)%.[^./]*$")
   local by_patch = {}
-  for _, loss in ipairs(ym.patch.lossy(list, format.name, options)) do
+  for _, loss in ipairs(losses_of(list, format, options)) do
     if not (format.nameless and loss.field == "name" and loss.value == stem) then
       local words = by_patch[loss.patch] or {}
       by_patch[loss.patch] = words

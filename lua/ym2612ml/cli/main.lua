@@ -8,6 +8,7 @@ local M = {}
 
 local SUBCOMMANDS = {
   "match", "render", "report", "info", "convert", "bank", "vgm", "mine", "rom", "split", "table",
+  "generate", "complete", "vary", "interpolate", "features", "experiment", "duplicates", "judge",
   "dataset", "train", "evaluate", "compare", "sample", "reconstruct", "live", "verify",
 }
 

@@ -3,6 +3,7 @@ local arguments = require "ym2612ml.cli.arguments"
 local estimate = require "ym2612ml.estimate"
 local heard = require "ym2612ml.cli.match.heard"
 local ledgers = require "ym2612ml.cli.match.ledger"
+local locks = require "ym2612ml.cli.locks"
 local loss = require "ym2612ml.cli.loss"
 local outputs = require "ym2612ml.cli.match.outputs"
 local paths = require "ym2612ml.cli.paths"
@@ -25,7 +26,7 @@ local function define_search(command)
   command:option("--method", "search (the best), or networks: only what the networks of the eight algorithms propose.")
     :choices({ "search", "networks" }):default("search")
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Start of the random guesses.", "1")
-  arguments.add(command, "--lock", "LIST", settings_of.list(settings_of.lock), "Registers that keep a value, such "
+  arguments.add(command, "--lock", "LIST", arguments.list(locks.one), "Registers that keep a value, such "
     .. "as algorithm=4,op1.mul=3; without =VALUE, that of the patch to --start from.")
   command:option("--start", "Patch to begin from; the search may leave it."):argname("PATCH")
   command:flag("--lfo", "Vibrato and tremolo may be used. Not every --format holds them: "
@@ -47,7 +48,7 @@ function M.define(command)
     .. "others, at any rate.")
     :args("+"):target("sounds")
   command:option("-o --output", "Folder for the patches."):argname("DIR"):default("matches")
-  arguments.add(command, "--format", "LIST", settings_of.list(settings_of.format), "Formats of the patch files, one "
+  arguments.add(command, "--format", "LIST", arguments.list(settings_of.format), "Formats of the patch files, one "
     .. "or several such as y12,fui: " .. table.concat(loss.written(), ", ") .. ". What a format does not hold is "
     .. "told.", "y12")
   define_search(command)
@@ -55,9 +56,9 @@ function M.define(command)
     .. "patch. --note and --velocity are then lists such as C3,C4, one each. Without --note, the notes are "
     .. "taken from the ends of the files' names where all have one (piano_C4, piano_60), otherwise from "
     .. "the sounds.")
-  arguments.add(command, "--note", "NOTE", settings_of.list(arguments.note),
+  arguments.add(command, "--note", "NOTE", arguments.list(arguments.note),
     "Note: a name such as C4 or F#3, or a MIDI number. Without it, taken from the sound.")
-  arguments.add(command, "--velocity", "NUMBER", settings_of.list(arguments.integer(1, 127)),
+  arguments.add(command, "--velocity", "NUMBER", arguments.list(arguments.integer(1, 127)),
     "Velocity the note was played with, 1..127: what the chip plays is made softer for it. Without it, as loud "
     .. "as the sound.")
   arguments.add_times(command, {}, "Without it, taken from the sound.")

@@ -2,6 +2,7 @@
 -- from: registers, spectrograms, mel bands or samples, as CSV or NumPy's .npy.
 local arguments = require "ym2612ml.cli.arguments"
 local files = require "ym2612ml.files"
+local numbers = require "ym2612ml.cli.numbers"
 local paths = require "ym2612ml.cli.paths"
 local reading = require "ym2612ml.cli.reading"
 local sounds = require "ym2612ml.sounds"
@@ -28,9 +29,7 @@ function M.define(command)
     .. "equally long: sounds are mixed to mono, resampled, and cut or continued with silence.")
   command:argument("FILE", "Patch files or sounds, or folders of them; not both kinds.")
     :args("+"):target("files")
-  command:option("-o --output", "Table to write: .csv (a head line, then the file's name and "
-    .. "its numbers) or .npy (the numbers alone). Default: CSV on the screen.")
-    :argname("TABLE")
+  numbers.define(command, "the file's name")
   command:option("--kind", "What a row holds. Default: registers of patches, spectrogram "
     .. "of sounds."):choices({ "registers", "spectrogram", "mel", "samples" })
   arguments.add(command, "--rate", "HERTZ", arguments.integer(4000, 192000),
@@ -122,30 +121,13 @@ local function find_files(options, report)
   return found
 end
 
---- The rows as CSV text; a name with a quote, comma or line break is quoted.
-local function csv(names, rows, columns)
-  local lines = { "file," .. table.concat(columns, ",") }
-  for index, row in ipairs(rows) do
-    local name = names[index]
-    if name:find('[",\n]') then
-      name = '"' .. name:gsub('"', '""') .. '"'
-    end
-    local cells = { name }
-    for column, number in ipairs(row) do
-      cells[column + 1] = ("%.7g"):format(number)
-    end
-    lines[#lines + 1] = table.concat(cells, ",")
-  end
-  return table.concat(lines, "\n") .. "\n"
-end
-
 --- Runs the command.
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local ending = options.output and files.ending(options.output)
-  if ending and ending ~= "csv" and ending ~= "npy" then
-    return report:fail(("%s: expected .csv or .npy"):format(options.output))
+  local problem = numbers.problem(options.output)
+  if problem then
+    return report:fail(problem)
   end
   local found = find_files(options, report)
   local registers = options.kind == "registers"
@@ -165,16 +147,7 @@ function M.run(options, report)
   for column = #columns + 1, #rows[1] do
     columns[column] = "v" .. column
   end
-  if not options.output then
-    io.write(csv(names, rows, columns))
-    return
-  end
-  local written, message
-  if ending == "npy" then
-    written, message = ym.store.write_npy(options.output, ym.tensor.from(rows))
-  else
-    written, message = files.write(options.output, csv(names, rows, columns))
-  end
+  local written, message = numbers.write(options.output, names, rows, { "file", table.unpack(columns) })
   if not written then
     report:fail(message)
   end

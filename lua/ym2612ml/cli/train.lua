@@ -1,6 +1,7 @@
 -- ym2612ml train: makes the networks that match uses, or with --model one of the
 -- published ones for any synthesizer (cli/train/network.lua).
 local arguments = require "ym2612ml.cli.arguments"
+local console = require "ym2612ml.cli.console"
 local json = require "ym2612ml.json"
 local network = require "ym2612ml.cli.train.network"
 local paths = require "ym2612ml.cli.paths"
@@ -63,17 +64,6 @@ function M.define(command)
   command:flag("--json", "Print a summary as one JSON document.")
 end
 
-local function label(step)
-  local parts = { step.stage }
-  if step.loss then
-    parts[#parts + 1] = ("loss %.3f"):format(step.loss)
-  end
-  if step.eta then
-    parts[#parts + 1] = ("%.0f s left"):format(step.eta)
-  end
-  return table.concat(parts, ", ")
-end
-
 --- Runs the command.
 ---@param options table as defined above
 ---@param report table
@@ -95,7 +85,7 @@ function M.run(options, report)
     network_epochs = options.network_epochs, seed = options.seed,
   }
   local stage
-  local summary, message = report:follow(next_step, label, function(step)
+  local summary, message = report:follow(next_step, console.training_label, function(step)
     if step.stage ~= stage and not options.json then
       report:clear()
       print(step.stage)

@@ -13,9 +13,9 @@ local BLOCK = 128 -- rows at once: keys and values of so many fit the cache
 local NEVER = -1e9
 
 ---@class ym2612ml.SpaceDrawer
-local Drawer = {}
-Drawer.__index = Drawer
-Drawer.__name = "ym2612ml.SpaceDrawer"
+local SpaceDrawer = {}
+SpaceDrawer.__index = SpaceDrawer
+SpaceDrawer.__name = "ym2612ml.SpaceDrawer"
 
 --- Makes a drawer with the weights of a whole network.
 ---@param net ym2612ml.Network  of networks/patch_vae.lua
@@ -30,7 +30,7 @@ function M.new(net, sizes)
   for name, view in pairs(step:parameters()) do
     view:copy(folded[name] or weights[name])
   end
-  return setmetatable({ step = step, sizes = sizes }, Drawer)
+  return setmetatable({ step = step, sizes = sizes }, SpaceDrawer)
 end
 
 -- What a block of rows is before its first register.
@@ -102,7 +102,7 @@ end
 ---@param given table<integer, integer>  by place, the classes that are not drawn
 ---@return ym2612ml.Tensor classes  u8 (rows, registers)
 ---@return ym2612ml.Tensor costs  f32 (rows): nats of what was drawn
-function Drawer:draw(z, numbers, temperature, given)
+function SpaceDrawer:draw(z, numbers, temperature, given)
   local classes, costs = core.tensor.new({ #z, COUNT }, "u8"), core.tensor.new { #z }
   local order = examples.order(given)
   each_block(#z, function(first, last)
@@ -135,7 +135,7 @@ end
 ---@param z ym2612ml.Tensor  f32 (rows, latents)
 ---@param classes ym2612ml.Tensor  u8 (rows, registers)
 ---@return ym2612ml.Tensor numbers  f32 (rows, registers)
-function Drawer:numbers(z, classes)
+function SpaceDrawer:numbers(z, classes)
   local numbers, order = core.tensor.new { #z, COUNT }, examples.order {}
   each_block(#z, function(first, last)
     local to, from = numbers:slice(first, last):permute { 2, 1 }, classes:slice(first, last):permute { 2, 1 }

@@ -7,6 +7,7 @@ local judge = require "ym2612ml.space.judge"
 local marginals = require "ym2612ml.space.marginals"
 local network = require "ym2612ml.networks.patch_vae"
 local patches = require "ym2612ml.patch"
+local schedules = require "ym2612ml.train.schedules"
 local spaces = require "ym2612ml.space.space"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
@@ -64,21 +65,24 @@ local function read(options)
   return training, aside
 end
 
--- Keeps the divergence cheap at first, so that the latent is of use before it costs.
-local function anneal(net, step, share)
-  local progress = step.done / step.total
-  net:states().beta:fill(share > 0 and math.min(1, progress / share) or 1)
+-- The schedule of the rate, which on its way keeps the divergence cheap at first, so that the
+-- latent is of use before it costs. It is asked before each step, the first one after a stop
+-- too.
+local function annealed(net, share)
+  local rate, beta = schedules.new("one_cycle", 1, "steps"), net:states().beta
+  return function(progress, step)
+    beta:fill(share > 0 and math.min(1, progress / share) or 1)
+    return rate:factor { progress = progress, step = step }
+  end
 end
 
 local function fit(options, sizes, net, training, report)
   local data = examples.training(training, options.copies, sizes.latents, options.seed)
-  anneal(net, { done = 0, total = 1 }, options.anneal)
   must(train.fit(net, data, {
-    epochs = options.epochs, batch = options.batch, rate = options.rate, schedule = "one_cycle",
+    epochs = options.epochs, batch = options.batch, rate = options.rate, schedule = annealed(net, options.anneal),
     weight_decay = options.decay, clip = 1, seed = options.seed, state = options.work,
     state_steps = options.work and options.state_steps or 0,
     each = function(step)
-      anneal(net, step, options.anneal)
       report { stage = "network", done = step.done, total = step.total, loss = step.loss, eta = step.eta }
     end,
   }))

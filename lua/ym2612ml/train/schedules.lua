@@ -79,7 +79,7 @@ Schedule.__name = "ym2612ml.Schedule"
 ---@return table schedule
 function M.new(given, argument, name)
   if type(given) == "function" then
-    local self = { signature = "function", state = {} }
+    local self = { signature = "function", state = { factor = 1, waited = 0 } }
     function self.at(at)
       local factor = given(at.progress, at.step)
       if type(factor) ~= "number" or not (factor >= 0 and factor < math.huge) then

@@ -3,6 +3,7 @@ local arguments = require "ym2612ml.cli.arguments"
 local estimate = require "ym2612ml.estimate"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local locks = require "ym2612ml.cli.locks"
 local loss = require "ym2612ml.cli.loss"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
@@ -24,51 +25,6 @@ function M.budget(text)
       text, SHORTEST, LONGEST)
   end
   return seconds
-end
-
---- Makes a converter of values with commas between.
----@param convert fun(text: string): any, string?  of one
----@return fun(text: string): any[]?, string?
-function M.list(convert)
-  return function(text)
-    local list = {}
-    for part in (text .. ","):gmatch("%s*([^,]-)%s*,") do
-      local value, message = convert(part)
-      if value == nil then
-        return nil, message
-      end
-      list[#list + 1] = value
-    end
-    return list
-  end
-end
-
--- Fields by their names in --lock, such as op1.tl.
-local function fields_by_name()
-  local fields = {}
-  for _, field in ipairs(ym.patch.fields()) do
-    fields[field.operator and ("op%d.%s"):format(field.operator, field.name) or field.name] = field
-  end
-  return fields
-end
-
---- One register that is to keep a value: FIELD=VALUE, or FIELD alone for the value of the
---- patch to start from.
----@param text string
----@return {name: string, field: table, value: integer?}? lock
----@return string? message
-function M.lock(text)
-  local name, value = text:match("^([%w.]+)%s*=%s*(%-?%d+)$")
-  name = name or text
-  local field = fields_by_name()[name]
-  if not field then
-    return nil, ("'%s' locks nothing: expected a field such as algorithm=4 or op1.tl=20"):format(text)
-  end
-  value = math.tointeger(tonumber(value))
-  if value and (value < field.minimum or value > field.maximum) then
-    return nil, ("'%s' is out of range: expected %s=%d..%d"):format(text, name, field.minimum, field.maximum)
-  end
-  return { name = name, field = field, value = value }
 end
 
 --- A format that can be written.
@@ -106,33 +62,14 @@ end
 -- Fields of a patch as a whole that only the LFO gives a meaning.
 local OF_LFO = { ams = true, fms = true, lfo = true }
 
--- The registers to lock as estimate takes them, and in words for the fingerprint.
-local function locked(list, start, formats)
-  local lock, words = {}, {}
+-- Raises where a register is to be locked that the files do not hold.
+local function check_held(list, formats)
   for _, item in ipairs(list or {}) do
-    local field, value = item.field, item.value
-    local from = start and (field.operator and start[field.operator] or start)
-    value = value or from and from[field.name]
-    if not value then
-      local message = "option '--lock': '%s' has no value, and there is no --start to take it from"
-      arguments.misuse(M.COMMAND, message:format(item.name))
-    elseif not field.operator and OF_LFO[field.name] and without_lfo(formats) then
+    if not item.field.operator and OF_LFO[item.field.name] and without_lfo(formats) then
       arguments.misuse(M.COMMAND, ("option '--lock': a .%s file cannot hold '%s'"):format(
         without_lfo(formats).extension, item.name))
     end
-    local into = lock
-    if field.operator then
-      lock[field.operator] = lock[field.operator] or {}
-      into = lock[field.operator]
-    end
-    if into[field.name] and into[field.name] ~= value then
-      arguments.misuse(M.COMMAND, ("option '--lock': '%s' has two values"):format(item.name))
-    end
-    into[field.name] = value
-    words[#words + 1] = ("%s=%d"):format(item.name, value)
   end
-  table.sort(words)
-  return lock, words
 end
 
 -- The one value of a list, unless the sounds are a group and it is the list that counts.
@@ -186,7 +123,8 @@ function M.new(options)
     end
     digest = ym.store.sha256(assert(files.read(options.start)))
   end
-  local lock, words = locked(options.lock, start, options.format)
+  local lock, words = locks.values(options.lock, start, M.COMMAND, "--start")
+  check_held(options.lock, options.format)
   local self = {
     note = one_or_list(options.note, options, "note"),
     velocity = one_or_list(options.velocity, options, "velocity"),

@@ -1,25 +1,12 @@
 -- ym2612ml train --model: a published network learns to tell the parameters of a
 -- synthesizer from its sounds, once or over several seeds.
+local console = require "ym2612ml.cli.console"
 local evaluation = require "ym2612ml.learner.evaluation"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
 
 local M = {}
-
-local function label(step)
-  local parts = { step.stage }
-  if step.epoch then
-    parts[1] = ("%s, epoch %d"):format(step.stage, step.epoch)
-  end
-  if step.loss then
-    parts[#parts + 1] = ("loss %.4f"):format(step.loss)
-  end
-  if step.eta then
-    parts[#parts + 1] = ("%.0f s left"):format(step.eta)
-  end
-  return table.concat(parts, ", ")
-end
 
 -- Trains a network in a folder. Returns the learner; or nil after a failure, reported.
 local function train(options, set, folder, seed, report)
@@ -30,7 +17,7 @@ local function train(options, set, folder, seed, report)
     patience = options.patience, rows = options.records, seconds = options.seconds, seed = seed,
     front = options.front, options = options.sizes, memory = options.memory * 2 ^ 30,
     start = options.start,
-  }, label, function(step)
+  }, console.training_label, function(step)
     learner = step.learner
     if step.validation and not options.json then
       report:clear()
