@@ -285,7 +285,7 @@ describe("the documents", function()
     local space = tiny.train(folder .. "/space.safetensors")
     support.remove_folder(folder)
     return {
-      Space = space, SpaceDrawer = space.drawer,
+      Space = space, SpaceDrawer = space.drawer, SpaceTeller = space.teller,
       Marginals = require("ym2612ml.space.marginals").fit { support.PATCH },
     }
   end

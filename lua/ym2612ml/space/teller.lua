@@ -12,9 +12,9 @@ local COUNT, ALGORITHM = tokens.count, tokens.place.algorithm
 local BLOCK = 256 -- rows at once
 
 ---@class ym2612ml.SpaceTeller
-local Teller = {}
-Teller.__index = Teller
-Teller.__name = "ym2612ml.SpaceTeller"
+local SpaceTeller = {}
+SpaceTeller.__index = SpaceTeller
+SpaceTeller.__name = "ym2612ml.SpaceTeller"
 
 --- Makes a teller with the weights of a whole network.
 ---@param net ym2612ml.Network  of networks/patch_vae.lua
@@ -25,7 +25,7 @@ function M.new(net, sizes)
   for name, view in pairs(decoder:parameters()) do
     view:copy(weights[name])
   end
-  return setmetatable({ decoder = decoder, latents = sizes.latents }, Teller)
+  return setmetatable({ decoder = decoder, latents = sizes.latents }, SpaceTeller)
 end
 
 -- The logits (rows, classes) of each step, of rows that are shown these classes, each its own.
@@ -70,7 +70,7 @@ end
 ---@param temperature number  0: the most likely classes, whatever the numbers
 ---@param given table<integer, integer>  by place, the classes that are not told
 ---@return ym2612ml.Tensor classes  u8 (rows, registers)
-function Teller:tell(z, numbers, temperature, given)
+function SpaceTeller:tell(z, numbers, temperature, given)
   local classes = core.tensor.new({ #z, COUNT }, "u8")
   for first = 1, #z, BLOCK do
     local last = math.min(first + BLOCK - 1, #z)
@@ -91,7 +91,7 @@ end
 ---@param z ym2612ml.Tensor  f32 (rows, latents)
 ---@param classes ym2612ml.Tensor  u8 (rows, registers)
 ---@return ym2612ml.Tensor numbers  f32 (rows, registers)
-function Teller:numbers(z, classes)
+function SpaceTeller:numbers(z, classes)
   local numbers = core.tensor.new { #z, COUNT }
   for first = 1, #z, BLOCK do
     local last = math.min(first + BLOCK - 1, #z)
