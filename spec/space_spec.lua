@@ -320,6 +320,31 @@ describe("a space of patches", function()
     assert.equal(8, #space:vary(list[1]))
   end)
 
+  it("goes from one patch or point to another, and along a latent", function()
+    local a, b = list[1], list[2]
+    for _, by in ipairs { "sound", "space" } do
+      local way = space:interpolate(a, b, { steps = 9, by = by })
+      assert.equal(9, #way)
+      assert.equal(tiny.bytes { a }, tiny.bytes { way[1] })
+      assert.equal(tiny.bytes { b }, tiny.bytes { way[9] })
+      assert.equal(tiny.bytes(way), tiny.bytes(space:interpolate(a, b, { steps = 9, by = by })))
+    end
+    local from, to = points[1]:totable(), points[2]:totable()
+    local way = space:interpolate(from, to, { steps = 5, by = "space" })
+    assert.equal(tiny.bytes(space:decode { from, to }), tiny.bytes { way[1], way[5] })
+    local middle = {}
+    for latent = 1, space.size do
+      middle[latent] = (from[latent] + to[latent]) / 2
+    end
+    assert.equal(tiny.bytes(space:decode { middle }), tiny.bytes { way[3] })
+    assert.equal(32, #space:interpolate(from, b))
+    local sweep = space:sweep(3, { steps = 3, by = "space" })
+    local low, centre = { table.unpack(space.centre) }, { table.unpack(space.centre) }
+    low[3] = low[3] - 3 * space.spread[3]
+    assert.equal(tiny.bytes(space:decode { low, centre }), tiny.bytes { sweep[1], sweep[2] })
+    assert.equal(4, #space:sweep(4, { steps = 4, at = a, from = 0, to = 1 }))
+  end)
+
   it("is the same when saved and read", function()
     local path = folder .. "/again.safetensors"
     assert(space:save(path))
@@ -403,6 +428,14 @@ describe("a space of patches", function()
     assert_misuse("option 'count' is 0", space.complete, space, {}, { count = 0 })
     assert_misuse("#1 to 'vary'", space.vary, space, {})
     assert_misuse("option 'strength' is 2", space.vary, space, patch, { strength = 2 })
+    assert_misuse("#2 to 'interpolate'", space.interpolate, space, patch)
+    assert_misuse("expected a patch, or 4 numbers", space.interpolate, space, patch, { 1, 2, 3 })
+    assert_misuse("option 'steps' is 1", space.interpolate, space, patch, patch, { steps = 1 })
+    assert_misuse("'temperature' goes with two points", space.interpolate, space, patch, patch, { temperature = 1 })
+    assert_misuse("expected 1..4", space.sweep, space, 5)
+    assert_misuse("#1 to 'sweep'", space.sweep, space, 0)
+    assert_misuse("expected a patch, or 4 numbers", space.sweep, space, 1, { at = { 1 } })
+    assert_misuse("'temperature' goes with a point", space.sweep, space, 1, { at = patch, temperature = 1 })
   end)
 end)
 
