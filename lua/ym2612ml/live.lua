@@ -16,8 +16,8 @@ local RULES = {
   space = { type = { "table", "userdata" } },
   patch = { type = "table" },
   controllers = { type = "table" },
-  temperature = { type = "number", least = 1e-6, most = 10, default = 0.001 },
-  seed = { type = "integer", default = 1 },
+  temperature = { type = "number", least = 1e-6, most = 10, default = 0.5 },
+  seed = { type = "integer" },
   chip = { choices = { "ym2612", "ym3438", "clean" }, default = "ym2612" },
   server = { type = "string" },
   name = { type = "string", default = "ym2612ml" },
@@ -31,12 +31,13 @@ local RULES = {
 --- Joins a running JACK server as an instrument. Options: `space` (a learned space of
 --- patches, ym.space; needed where there is no patch), `patch` (to begin with; default: the
 --- centre of the space), `controllers` (their numbers, one a latent; default: the first that
---- are moved become latents 1, 2 ...), `temperature` (default 0.001: the most likely
---- registers), `seed`, `chip`, `server` (name; default: JACK's own), `name` (of the client),
---- `bend` (semitones of the pitch wheel, default 2), `gain` (default 1: six channels at
---- their largest are full scale), `send` (MIDI channels 1..n that controllers for a real
---- console's chip go to, default 1, 0: none), `connect` (to the physical ports), `output`
---- (folder for saved patches, default ".").
+--- are moved become latents 1, 2 ...), `temperature` (of each register, default 0.5;
+--- near 0 the most likely class), `seed` (draws registers, too; default: each is in the
+--- middle of its distribution, and `random` has seed 1), `chip`, `server` (name; default:
+--- JACK's own), `name` (of the client), `bend` (semitones of the pitch wheel, default 2),
+--- `gain` (default 1: six channels at their largest are full scale), `send` (MIDI channels
+--- 1..n that controllers for a real console's chip go to, default 1, 0: none), `connect` (to
+--- the physical ports), `output` (folder for saved patches, default ".").
 ---@param options table
 ---@return ym2612ml.Instrument? instrument
 ---@return string? message

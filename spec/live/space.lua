@@ -17,7 +17,7 @@ M.takes = 0     -- seconds that a decode takes
 --- The patch of each row of latents. Latent 1 is loudness, silent below -1, the others
 --- turn the algorithm, feedback, multiples and levels of modulators.
 function M:decode(rows, options)
-  assert(options.numbers and options.numbers:get(1, 1) == 0.5 or options.temperature > 0 and options.seed)
+  assert(options.numbers and options.numbers:get(1, 1) == 0.5 or options.temperature > 0)
   local list, from = {}, ym.clock()
   for i, z in ipairs(rows) do
     local patch = { algorithm = between(0, 7, 4 + 3 * z[2]), feedback = between(0, 7, 3 + 3 * z[3]) }
@@ -37,7 +37,7 @@ function M:decode(rows, options)
 end
 
 --- Coordinates of each patch: where its feedback is.
-function M:locate(list)
+function M.locate(_, list)
   local rows, numbers = {}, ym.tensor.new { #list, 48 }
   for i, patch in ipairs(list) do
     rows[i] = { 0, 0, (patch.feedback - 3) / 3, 0, 0, 0, 0, 0 }

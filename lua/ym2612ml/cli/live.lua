@@ -35,7 +35,7 @@ function M.define(command)
   arguments.add(command, "--controllers", "LIST", controllers, "Controllers that move latents 1, 2 ..., such as "
     .. "20,21,22. Without it, the first that are moved.")
   arguments.add(command, "--temperature", "VALUE", arguments.number(1e-6, 10),
-    "How far registers may be from the most likely ones.", "0.001")
+    "How far registers may be from the most likely ones.", "0.5")
   command:option("--patch", "Patch file to begin with."):argname("FILE")
   command:option("--model", "Space of patches to play in, instead of the one that is shipped."):argname("FILE")
   arguments.add_chip(command, "ym2612")
@@ -46,7 +46,8 @@ function M.define(command)
     "Loudness; at 1, six channels at their largest are full scale.", "1")
   arguments.add(command, "--send", "CHANNELS", arguments.integer(0, 6), "On how many MIDI channels the patch is "
     .. "sent to a real console's chip, as controllers of genMDM.", "1")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, math.maxinteger), "Seed of what is drawn.", "1")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, math.maxinteger), "Draw the registers at each "
+    .. "point with this seed. Without it, they are in the middle of what the point says.")
   arguments.add(command, "--seconds", "SECONDS", arguments.number(0, 1e9, "a time in seconds"),
     "End after so long.")
   command:flag("--alone", "Connect no ports; otherwise all MIDI sources and the first two outputs of the machine.")

@@ -68,7 +68,7 @@ function M.new(client, options)
     client = client, space = options.space, seed = options.seed, output = options.output,
     heat = options.temperature, latent_of = {}, controllers = {},
     learning = options.controllers == nil and options.space ~= nil,
-    rng = core.rng.new { seed = options.seed },
+    rng = core.rng.new { seed = options.seed or 1 },
     state = { patch = options.patch, latents = options.latents, numbers = options.numbers },
     undone = {}, done = {}, moved_at = -math.huge, stale = false, unsent = false, saved = 0,
   }, Instrument)

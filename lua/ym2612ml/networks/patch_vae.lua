@@ -176,12 +176,14 @@ local function new_parts(g, sizes)
   end
   -- A vector for each value: one that is its own, and what neighbours share.
   function parts.values(name, rows, scale)
-    return shared(name, rows, scale) + wave_rows:slice(1, 1, rows):matmul(shared(name .. ".waves", 2 * WAVES, scale))
+    local common = wave_rows:slice(1, 1, rows):matmul(shared(name .. ".waves", 2 * WAVES, scale))
+    return shared(name, rows, scale) + common
   end
   -- A vector for each register: of its field and operator, and a little that is its own.
   -- The start's is the last row.
   function parts.places(name, scale)
-    return parts.traits:matmul(shared(name .. ".traits", parts.trait_count, scale)) + shared(name .. ".own", COUNT + 1, scale / 4)
+    local common = parts.traits:matmul(shared(name .. ".traits", parts.trait_count, scale))
+    return common + shared(name .. ".own", COUNT + 1, scale / 4)
   end
   function parts.roles(name)
     return role_rows:matmul(shared(name, ROLES, 0.3))
@@ -210,7 +212,8 @@ local function block(x, parts, name, recall, bias, condition)
   end
   local all = nn.dense(h, 3 * width, { name = name .. ".attention.in" })
   local query = all:slice(3, 1, width)
-  local keys, values = recall(split(all:slice(3, width + 1, 2 * width), sizes.heads), split(all:slice(3, 2 * width + 1, 3 * width), sizes.heads))
+  local key, value = all:slice(3, width + 1, 2 * width), all:slice(3, 2 * width + 1, 3 * width)
+  local keys, values = recall(split(key, sizes.heads), split(value, sizes.heads))
   local scores = (split(query, sizes.heads) * (sizes.heads / width) ^ 0.5):matmul(keys, { transpose_b = true })
   local seen = (scores + bias):softmax():matmul(values)
   seen = seen:permute({ 1, 3, 2, 4 }):reshape { x:shape()[1], width }
@@ -248,7 +251,8 @@ end
 -- patch for the flows.
 local function encode(parts, seen, role)
   local sizes = parts.sizes
-  local x = parts.values("values", VALUES, 0.3):gather(seen) * (parts.places("encoder.scale", 0.3):slice(1, 1, COUNT) + 1)
+  local scale = parts.places("encoder.scale", 0.3):slice(1, 1, COUNT) + 1
+  local x = parts.values("values", VALUES, 0.3):gather(seen) * scale
   x = x + parts.places("encoder.shift", 0.3):slice(1, 1, COUNT) + parts.roles("encoder.role"):gather(role)
   x = drop(x, sizes.dropout)
   local own = parts.traits:slice(1, 1, COUNT)
@@ -299,6 +303,27 @@ local function tell(x, parts, decoder, place, repeats, operators, shown)
   return logits + (weight * repeats):matmul(shown)
 end
 
+-- The decoder of all registers of a patch, given what comes before each: logits (n, classes).
+local function decode(parts, z)
+  local g, decoder = parts.g, new_decoder(parts, decoder_tables(parts), z)
+  local before, before_place = g:input("before", { COUNT }), g:input("before_place", { COUNT })
+  local place = g:input("place", { COUNT })
+  local asked, answering = parts.traits:gather(place), parts.traits:gather(before_place)
+  local hidden, seen = past()
+  local x = read_tokens(decoder, before, before_place, place, g:input("role", { COUNT }))
+  hidden = g:const(hidden)
+  for layer = 1, parts.sizes.decoder do
+    local name = "decoder." .. layer
+    local bias = trait_scores(parts, name, asked, answering) + hidden
+    x = block(x, parts, name, as_they_are, bias, decoder.condition)
+  end
+  -- of the registers seen, those that have the field of the one asked
+  local fields = g:const(fields_alone())
+  local repeats = fields:gather(place):matmul(fields:gather(before_place), { transpose_b = true }) * g:const(seen)
+  local operators = g:const(operators_alone()):gather(before_place)
+  return tell(x, parts, decoder, place, repeats, operators, parts.alone:gather(before))
+end
+
 ---@class ym2612ml.SpaceSizes
 ---@field width integer  of a token
 ---@field heads integer  of attention; must divide the width
@@ -337,23 +362,7 @@ function M.build(sizes, options)
     end
     divergence = divergence + (z * z * 0.5):sum()
 
-    local decoder = new_decoder(parts, decoder_tables(parts), z)
-    local before, before_place = g:input("before", { COUNT }), g:input("before_place", { COUNT })
-    local place = g:input("place", { COUNT })
-    local asked, answering = parts.traits:gather(place), parts.traits:gather(before_place)
-    local hidden, seen = past()
-    local x = read_tokens(decoder, before, before_place, place, g:input("role", { COUNT }))
-    hidden = g:const(hidden)
-    for layer = 1, sizes.decoder do
-      local name = "decoder." .. layer
-      local bias = trait_scores(parts, name, asked, answering) + hidden
-      x = block(x, parts, name, as_they_are, bias, decoder.condition)
-    end
-    -- of the registers seen, those that have the field of the one asked
-    local fields = g:const(fields_alone())
-    local repeats = fields:gather(place):matmul(fields:gather(before_place), { transpose_b = true }) * g:const(seen)
-    local operators = g:const(operators_alone()):gather(before_place)
-    local logits = tell(x, parts, decoder, place, repeats, operators, parts.alone:gather(before))
+    local logits = decode(parts, z)
     local widths = {}
     for i = 1, COUNT do
       widths[i] = CLASSES
@@ -369,8 +378,18 @@ function M.build(sizes, options)
   end, { seed = options.seed })
 end
 
--- Inputs and parameters of the step's graph that the tables' graph gives: all that depends
--- on the weights alone, and would else be computed anew for each register.
+--- Records the decoder alone, with parameters of `build` by name.
+---@param sizes ym2612ml.SpaceSizes
+---@return ym2612ml.Network decoder  inputs z (latents) and before, before_place, place and role
+---  (n) as of `build`; output logits (n, classes)
+function M.build_decoder(sizes)
+  return nn.graph(function(g)
+    return { logits = decode(new_parts(g, sizes), g:input("z", { sizes.latents })) }
+  end)
+end
+
+-- Parameters of the step's graph that the tables' graph gives: all that depends on the
+-- weights alone, and would else be computed anew for each register.
 local function table_name(name)
   return name .. ".table"
 end
@@ -407,7 +426,9 @@ function M.build_step(sizes)
   return nn.graph(function(g)
     local parts, all = new_parts(g, sizes), COUNT + 1
     local tables, width = {}, sizes.width
-    for name, rows in pairs { values = VALUES, scale = all, shift = all, ask = all, roles = 8 * COUNT + 1, classes = CLASSES } do
+    for name, rows in pairs {
+      values = VALUES, scale = all, shift = all, ask = all, roles = 8 * COUNT + 1, classes = CLASSES,
+    } do
       tables[name] = g:param(table_name(name), { rows, width })
     end
     tables.bias = g:param(table_name "bias", { COUNT, CLASSES })

@@ -60,16 +60,21 @@ function M.show(data, row, classes)
   end
 end
 
--- Fills the decoder's part of a row: classes in an order, of which what comes before each
--- is as `shown` tells; nil: not seen.
-local function ask(data, row, classes, order, shown)
+--- Fills the decoder's part of a row: classes in an order, of which what comes before each
+--- is as `shown` tells.
+---@param data table<string, ym2612ml.Tensor>
+---@param row integer
+---@param classes table<integer, integer>  of each place; nil: to be told, and no target
+---@param order integer[]  places
+---@param shown table<integer, integer>  nil: not seen
+function M.ask(data, row, classes, order, shown)
   local last, last_place = network.START, COUNT + 1
   for step, place in ipairs(order) do
     data.before:set(row, step, last)
     data.before_place:set(row, step, last_place - 1)
     data.place:set(row, step, place - 1)
     data.role:set(row, step, step > 1 and M.role(classes[ALGORITHM], place) or network.NO_ROLE)
-    data.target:set(row, step, classes[place])
+    data.target:set(row, step, classes[place] or -1)
     last, last_place = shown[place] or network.UNSEEN, place
   end
 end
@@ -116,11 +121,14 @@ local function pick(classes, given)
   return picked
 end
 
-local CHANGED, EXERCISES, CLEAR = 0.6, 0.5, 0.2
+-- Shares of rows: of changed patches; with registers given; of which the encoder sees no
+-- others; where the decoder is shown the algorithm alone, and where it is shown all.
+local CHANGED, EXERCISES, PARTIAL, ALONE, CLEAR = 0.75, 0.5, 0.5, 0.3, 0.15
 
---- Rows to learn from: each patch `copies` times, most of them changed (space/widen.lua),
---- half of them with some registers given first, of which the encoder in turn sees no
---- others in half.
+--- Rows to learn from: each patch `copies` times, most of them changed (space/widen.lua).
+--- Half of them have some registers given first, and the encoder sees no others in half of
+--- these. In a part the decoder is shown only the algorithm, so that it learns what the
+--- point alone says.
 ---@param list ym2612ml.Patch[]
 ---@param copies integer
 ---@param latents integer
@@ -145,10 +153,11 @@ function M.training(list, copies, latents, seed)
   for row = 1, #rows do
     local classes = all[row]:totable()
     local given = rng:uniform() < EXERCISES and draw_given(rng) or nil
-    M.show(data, row, given and rng:uniform() < 0.5 and pick(classes, given) or classes)
-    local family = others[classes[ALGORITHM]]
-    local shown = rng:uniform() < CLEAR and classes or blur(classes, rng, family[rng:integer(1, #family)])
-    ask(data, row, classes, given and M.order(given) or WHOLE, shown)
+    M.show(data, row, given and rng:uniform() < PARTIAL and pick(classes, given) or classes)
+    local family, kind = others[classes[ALGORITHM]], rng:uniform()
+    local shown = kind < ALONE and { [ALGORITHM] = classes[ALGORITHM] } or kind < ALONE + CLEAR and classes
+      or blur(classes, rng, family[rng:integer(1, #family)])
+    M.ask(data, row, classes, given and M.order(given) or WHOLE, shown)
   end
   return data
 end
@@ -162,7 +171,7 @@ function M.whole(list, latents)
   for row = 1, #list do
     local classes = all[row]:totable()
     M.show(data, row, classes)
-    ask(data, row, classes, WHOLE, classes)
+    M.ask(data, row, classes, WHOLE, classes)
   end
   return data
 end

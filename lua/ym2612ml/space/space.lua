@@ -10,8 +10,9 @@ local locks = require "ym2612ml.lock"
 local network = require "ym2612ml.networks.patch_vae"
 local nn = require "ym2612ml.nn"
 local patches = require "ym2612ml.patch"
-local path = require "ym2612ml.space.path"
+local teller = require "ym2612ml.space.teller"
 local tokens = require "ym2612ml.space.tokens"
+local ways = require "ym2612ml.space.ways"
 
 local M = {}
 
@@ -34,8 +35,8 @@ local LARGEST = 1 - 2 ^ -24 -- the largest number below 1 that f32 has
 ---@return ym2612ml.Space
 function M.new(net, sizes)
   return setmetatable({
-    net = net, sizes = sizes, size = sizes.latents, drawer = drawer.new(net, sizes), figures = {}, settings = {},
-    centre = {}, spread = {},
+    net = net, sizes = sizes, size = sizes.latents, drawer = drawer.new(net, sizes),
+    teller = teller.new(net, sizes), figures = {}, settings = {}, centre = {}, spread = {},
   }, Space)
 end
 
@@ -115,14 +116,25 @@ function M.load(path)
   return space
 end
 
--- Numbers 0 <= x < 1 (rows, registers): the same in all rows, or each row's own.
-local function draw_numbers(rows, seed, own)
+-- Numbers 0 <= x < 1 (rows, registers) of a seed, each row's own.
+local function draw_numbers(rows, seed)
   local numbers = core.tensor.new { rows, tokens.count }
   for row = 1, rows do
-    local rng = core.rng.new { seed = seed, stream = own and row or 0 }
+    local rng = core.rng.new { seed = seed, stream = row }
     for place = 1, tokens.count do
       numbers:set(row, place, math.min(rng:uniform(), LARGEST))
     end
+  end
+  return numbers
+end
+
+-- The same numbers in all rows: those of a seed, or without one the middle.
+local function same_numbers(rows, seed)
+  local numbers = core.tensor.new { rows, tokens.count }
+  numbers:fill(0.5)
+  local own = seed and draw_numbers(1, seed)
+  for row = 1, own and rows or 0 do
+    numbers[row]:copy(own[1])
   end
   return numbers
 end
@@ -156,33 +168,39 @@ local function check_points(space, z, caller)
   return z:to "f32"
 end
 
+-- Temperature of the patch at a point: the middle of a distribution that is a little sharper
+-- than it is. The most likely class would jump more as a point moves, and the middle of the
+-- whole is drawn to where there is nothing.
+local MIDDLE = 0.5
+
 local DECODE = {
   temperature = { type = "number", least = 0, most = 100 },
-  seed = { type = "integer", default = 1 },
+  seed = { type = "integer" },
   numbers = { type = "tensor" },
   lock = { type = "table", default = {} },
 }
 
---- The patches at points of the space.
+--- The patches at points of the space, each register by what the point alone says of it:
+--- points that are near give patches that sound alike.
 ---@param z ym2612ml.Tensor|number[][]  (rows, size)
 ---@param options? {temperature: number, seed: integer, numbers: ym2612ml.Tensor, lock: table}
----  temperature: of the draw of each register, 0..100, default 0, the most likely patch, or 1
----  with numbers; seed: of numbers that are the same for all rows, so that points that are
----  near give patches that are alike, default 1; numbers: instead of those, f32 (rows, 48) of
----  0 to below 1, as `locate` gives them; lock: registers that keep a value, such as
----  {algorithm = 4, [1] = {mul = 3}}: they are drawn first, and the others go with them
+---  temperature: of each register's distribution, 0 (the most likely class) to 100, default
+---  0.5, or 1 with numbers; seed: each register is drawn with a number of its own, the same for
+---  all rows; default: none is drawn, each is in the middle of its distribution; numbers:
+---  instead of those, f32 (rows, 48) of 0 to below 1, as `locate` gives them; lock: registers
+---  that keep a value, such as {algorithm = 4, [1] = {mul = 3}}, which the others then go with
 ---@return ym2612ml.Patch[]
 function Space:decode(z, options)
   z = check_points(self, z, "decode")
   options = check.options(options, DECODE, 2, "decode")
-  local numbers = options.numbers or draw_numbers(#z, options.seed, false)
+  local numbers = options.numbers or same_numbers(#z, options.seed)
   local shape = numbers:shape()
   if shape[1] ~= #z or shape[2] ~= tokens.count then
     check.misuse(("bad argument #2 to 'decode' (option 'numbers' has shape (%s), expected (%d, %d))"):format(
       table.concat(shape, ", "), #z, tokens.count))
   end
-  local temperature = options.temperature or options.numbers and 1 or 0
-  return tokens.patches((self.drawer:draw(z, numbers, temperature, given_of(options.lock, 2, "decode"))))
+  local temperature = options.temperature or options.numbers and 1 or MIDDLE
+  return tokens.patches(self.teller:tell(z, numbers, temperature, given_of(options.lock, 2, "decode")))
 end
 
 -- Points of the posterior of what is seen, data as of examples.show: for each row as many
@@ -239,7 +257,12 @@ end
 function Space:locate(list)
   check_list(list, "locate")
   local z = self:encode(list)
-  return z, self.drawer:numbers(z, tokens.classes(list))
+  return z, self.teller:numbers(z, tokens.classes(list))
+end
+
+-- Patches whose registers are drawn one after another.
+local function draw(space, z, numbers, temperature, given)
+  return tokens.patches((space.drawer:draw(z, numbers, temperature, given)))
 end
 
 -- Points of the prior (rows, size).
@@ -255,19 +278,19 @@ local GENERATE = {
   lock = { type = "table", default = {} },
 }
 
---- New patches: drawn from the prior over all points, each register by its probability.
+--- New patches: points of the prior, and for each a patch whose registers are drawn one after
+--- another, so that they go together.
 ---@param count integer  1 or more
----@param options? {temperature: number, seed: integer, lock: table}  as of `decode`;
----  temperature default 1, below it patches are more usual, above it less
+---@param options? {temperature: number, seed: integer, lock: table}  temperature: of the draw
+---  of each register, 0..100, default 1, below it patches are more usual, above it less; seed:
+---  default 1; lock: as of `decode`
 ---@return ym2612ml.Patch[] list
 ---@return ym2612ml.Tensor z  f32 (count, size)
 function Space:generate(count, options)
   count = check.integer(count, 1, "generate", 1)
   options = check.options(options, GENERATE, 2, "generate")
-  local z = draw_prior(self, count, options.seed)
-  return self:decode(z, {
-    numbers = draw_numbers(count, options.seed, true), temperature = options.temperature, lock = options.lock,
-  }), z
+  local z, given = draw_prior(self, count, options.seed), given_of(options.lock, 2, "generate")
+  return draw(self, z, draw_numbers(count, options.seed), options.temperature, given), z
 end
 
 local COMPLETE = {
@@ -290,9 +313,7 @@ function Space:complete(lock, options)
     examples.show(data, row, given)
   end
   local z = posterior(self, data, core.rng.new { seed = options.seed, stream = 1 << 32 })
-  return self:decode(z, {
-    numbers = draw_numbers(options.count, options.seed, true), temperature = options.temperature, lock = lock,
-  })
+  return draw(self, z, draw_numbers(options.count, options.seed), options.temperature, given)
 end
 
 -- A number 0 <= x < 1 that was moved, turned back at the ends: what is evenly spread stays so.
@@ -308,7 +329,8 @@ local VARY = {
   lock = { type = "table", default = {} },
 }
 
---- Patches near a patch: its coordinates (`locate`) are moved at random.
+--- Patches near a patch: its point, and the numbers with which its registers would be drawn
+--- one after another, are moved at random, so that the registers still go together.
 ---@param patch ym2612ml.Patch
 ---@param options? {count: integer, strength: number, seed: integer, lock: table}  count:
 ---  default 8; strength: 0, the same patch, to 1, any patch, default 0.2; seed: default 1;
@@ -317,7 +339,8 @@ local VARY = {
 function Space:vary(patch, options)
   check.no_problem(patches.problem(patch), 1, "vary")
   options = check.options(options, VARY, 2, "vary")
-  local from, from_numbers = self:locate { patch }
+  local from, given = self:encode { patch }, given_of(options.lock, 2, "vary")
+  local from_numbers = self.drawer:numbers(from, tokens.classes { patch })
   local z, numbers = core.tensor.new { options.count, self.size }, core.tensor.new { options.count, tokens.count }
   local kept, drawn = math.cos(options.strength * math.pi / 2), math.sin(options.strength * math.pi / 2)
   for row = 1, options.count do
@@ -330,11 +353,11 @@ function Space:vary(patch, options)
       numbers:set(row, place, turned_back(from_numbers:get(1, place) + by))
     end
   end
-  return self:decode(z, { numbers = numbers, lock = options.lock })
+  return draw(self, z, numbers, 1, given)
 end
 
--- The coordinates of an end of a way: of a patch, or of a point, whose numbers are those of
--- a seed. Or raises.
+-- The coordinates of an end of a way: of a patch, or of a point, whose numbers are as those
+-- of `decode`. Or raises.
 local function end_of(space, value, argument, caller, seed)
   check.type(value, "table", argument, caller)
   if value.algorithm ~= nil then
@@ -347,14 +370,14 @@ local function end_of(space, value, argument, caller, seed)
     fine = fine and type(latent) == "number"
   end
   check.no_problem(not fine and ("expected a patch, or %d numbers"):format(space.size) or nil, argument, caller)
-  return { z = core.tensor.from { value }, numbers = draw_numbers(1, seed, false) }
+  return { z = core.tensor.from { value }, numbers = same_numbers(1, seed) }
 end
 
 local WALK = {
   steps = { type = "integer", least = 2, default = 32 },
   by = { choices = { "sound", "space" }, default = "sound" },
   temperature = { type = "number", least = 0, most = 100 },
-  seed = { type = "integer", default = 1 },
+  seed = { type = "integer" },
 }
 
 --- Patches on the way from one to another. A patch at an end is met exactly, in the form that
@@ -363,8 +386,8 @@ local WALK = {
 ---@param b ym2612ml.Patch|number[]
 ---@param options? {steps: integer, by: "sound"|"space", temperature: number, seed: integer}
 ---  steps: patches, with both ends, default 32; by: steps are even in what is heard (default)
----  or in latents; temperature: between two points, as of `decode`, default 0 (patches have the
----  coordinates of temperature 1); seed: default 1
+---  or in latents; temperature: between two points, as of `decode` (patches have the coordinates
+---  of temperature 1); seed: of the numbers of points, as of `decode`
 ---@return ym2612ml.Patch[]
 function Space:interpolate(a, b, options)
   options = check.options(options, WALK, 3, "interpolate")
@@ -373,8 +396,8 @@ function Space:interpolate(a, b, options)
   if located and options.temperature then
     check.misuse("bad argument #3 to 'interpolate' (option 'temperature' goes with two points)")
   end
-  local way = { space = self, from = from, to = to, temperature = located and 1 or options.temperature or 0 }
-  return path.walk(way, options.steps, options.by)
+  local way = { space = self, from = from, to = to, temperature = located and 1 or options.temperature or MIDDLE }
+  return ways.walk(way, options.steps, options.by)
 end
 
 local SWEEP = {
@@ -409,9 +432,9 @@ function Space:sweep(latent, options)
   end
   local way = {
     space = self, from = moved(options.from), to = moved(options.to),
-    temperature = middle.located and 1 or options.temperature or 0,
+    temperature = middle.located and 1 or options.temperature or MIDDLE,
   }
-  return path.walk(way, options.steps, options.by)
+  return ways.walk(way, options.steps, options.by)
 end
 
 function Space:__tostring()

@@ -29,12 +29,12 @@ local RULES = {
   patches = { type = { "string", "table" }, needed = true },
   validation = { type = "number", least = 0, below = 1, default = 0.15 },
   work = { type = "string" },
-  copies = { type = "integer", least = 1, default = 30 },
-  epochs = { type = "integer", least = 1, default = 3 },
+  copies = { type = "integer", least = 1, default = 40 },
+  epochs = { type = "integer", least = 1, default = 4 },
   batch = { type = "integer", least = 1, default = 64 },
   rate = { type = "number", least = 0, default = 2e-3 },
   decay = { type = "number", least = 0, default = 1 },
-  free = { type = "number", least = 0, default = 4 },
+  free = { type = "number", least = 0, default = 0 },
   anneal = { type = "number", least = 0, most = 1, default = 0.2 },
   state_steps = { type = "integer", least = 1, default = 200 },
   seed = { type = "integer", default = 1 },
@@ -130,8 +130,8 @@ end
 ---  folder (as of `ym.dataset.read_patches`) or a list of patches; validation: share of their
 ---  families set aside where no table tells, default 0.15; work: path of a file for the state
 ---  of the training, from which the same call goes on; copies: of each patch, most of them
----  changed, default 30; epochs 3; batch 64; rate 2e-3; decay of the weights 1; free: nats
----  that the latent may tell without a cost, default 4; anneal: share of the training in
+---  changed, default 40; epochs 4; batch 64; rate 2e-3; decay of the weights 1; free: nats
+---  that the latent may tell without a cost, default 0; anneal: share of the training in
 ---  which the cost of the latent rises, default 0.2; state_steps 200; seed 1; and sizes: width
 ---  64, heads 4, wider 2, encoder 2 and decoder 2 (layers), latents 8, flows 8, dropout 0.2
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss, eta},

@@ -124,7 +124,7 @@ function M.changed(patch, rng, kin)
   if rng:uniform() < 0.2 then
     cross(patch, rng, kin[rng:integer(1, #kin)])
   end
-  jitter(patch, rng, 0.3 * rng:uniform())
+  jitter(patch, rng, 0.4 * rng:uniform())
   return patch
 end
 

@@ -32,18 +32,29 @@ end
 ---@field to {z: ym2612ml.Tensor, numbers: ym2612ml.Tensor}
 ---@field temperature number
 
--- The patches at shares 0..1 of a way: for each its share, what tells it from others, and
--- what is heard of it.
-local function visit(way, shares, features)
+---@class ym2612ml.SpaceStop  a patch on a way
+---@field share number  0..1 of the way
+---@field algorithm integer
+---@field patch ym2612ml.Patch
+---@field key string  tells it from other patches
+---@field heard number[]
+
+-- The patches at shares 0..1 of a way, with an algorithm, or at its ends their own.
+local function visit(way, shares, algorithm, features)
   local z, numbers, stops = {}, {}, {}
   for i, share in ipairs(shares) do
     z[i] = between(way.from.z, way.to.z, share)
     numbers[i] = between(way.from.numbers, way.to.numbers, share)
   end
-  local list = way.space:decode(z, { numbers = core.tensor.from(numbers), temperature = way.temperature })
+  local list = way.space:decode(z, {
+    numbers = core.tensor.from(numbers), temperature = way.temperature, lock = { algorithm = algorithm },
+  })
   local classes, heard = tokens.classes(list), core.batch.features(list, features, NOTE)
   for i, patch in ipairs(list) do
-    stops[i] = { share = shares[i], patch = patch, key = classes:slice(i, i):bytes(), heard = heard[i]:totable() }
+    stops[i] = {
+      share = shares[i], algorithm = patch.algorithm, patch = patch, key = classes:slice(i, i):bytes(),
+      heard = heard[i]:totable(),
+    }
   end
   return stops
 end
@@ -69,24 +80,48 @@ local function measure(stops)
   return along
 end
 
+-- The stops of a way at these shares, 0 and 1 among them. Where its ends have two
+-- algorithms, the first stops have that of one and the others that of the other, and the
+-- change is where it is heard least.
+local function all_stops(way, shares, features)
+  local ends = visit(way, { 0, 1 }, nil, features)
+  local first = visit(way, shares, ends[1].algorithm, features)
+  if ends[1].algorithm == ends[2].algorithm then
+    return first
+  end
+  local last, at, least = visit(way, shares, ends[2].algorithm, features), 1, math.huge
+  for i = 1, #shares - 1 do
+    local change = distance(first[i], last[i + 1])
+    if change < least then
+      at, least = i, change
+    end
+  end
+  return table.move(last, at + 1, #last, at + 1, first)
+end
+
 -- Puts stops into the middle of the intervals in which the sound changes by more than a
 -- step's share of the whole; true where there were any.
 local function refine(way, stops, steps, features)
   local along, shares = measure(stops), {}
   local step = along[#along] / (steps - 1)
   for i = 2, #stops do
-    if along[i] - along[i - 1] > step then
-      shares[#shares + 1] = (stops[i - 1].share + stops[i].share) / 2
+    local a, b = stops[i - 1], stops[i]
+    if along[i] - along[i - 1] > step and a.algorithm == b.algorithm then
+      shares[a.algorithm] = shares[a.algorithm] or {}
+      table.insert(shares[a.algorithm], (a.share + b.share) / 2)
     end
   end
-  if #shares == 0 then
-    return false
+  local changed = stops[1].algorithm
+  for algorithm, list in pairs(shares) do
+    table.move(visit(way, list, algorithm, features), 1, #list, #stops + 1, stops)
   end
-  table.move(visit(way, shares, features), 1, #shares, #stops + 1, stops)
   table.sort(stops, function(a, b)
+    if a.algorithm ~= b.algorithm then
+      return a.algorithm == changed
+    end
     return a.share < b.share
   end)
-  return true
+  return next(shares) ~= nil
 end
 
 -- So many of the stops, the first and the last among them, as evenly along the way as they
@@ -114,7 +149,7 @@ function M.walk(way, steps, by)
     shares[i + 1] = i / count
   end
   local features = core.features.new(RECIPE)
-  local stops = visit(way, shares, features)
+  local stops = all_stops(way, shares, features)
   if by == "sound" then
     for _ = 1, ROUNDS do
       if not refine(way, stops, steps, features) then
