@@ -32,7 +32,7 @@ function M.run(options, report)
   end
   local patch, space, message
   if options.patch then
-    patch, message = common.read_patch(options.patch)
+    patch, message = common.read_patch(options.patch, report)
     if not patch then
       return report:fail(message)
     end

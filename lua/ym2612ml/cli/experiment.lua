@@ -82,7 +82,8 @@ local function train(options, output, work, seed, report)
     dropout = options.dropout,
   }, console.training_label)
   if message then
-    return report:fail(message)
+    local stale = message:sub(1, #work) == work
+    return report:fail(message .. (stale and "; without this file it begins anew" or ""))
   end
   found.less = found.negative_elbo and 1 - found.negative_elbo / found.marginals
   return found

@@ -40,14 +40,14 @@ end
 
 -- The two ends, or the middle of a sweep and nil: patches or lists of latents; or nil, nil,
 -- message. Ends the command where there are too few or too many.
-local function read_ends(options)
+local function read_ends(options, report)
   local ends, at = { options.from or false, options.to or false }, 1
   for _, path in ipairs(options.patches) do
     at = ends[at] and at + 1 or at
     if at > (options.sweep and 1 or 2) or ends[at] then
       arguments.misuse(COMMAND, "too many ends: patches, --from and --to")
     end
-    local patch, message = common.read_patch(path)
+    local patch, message = common.read_patch(path, report)
     if not patch then
       return nil, nil, message
     end
@@ -158,7 +158,7 @@ function M.run(options, report)
   if options.wav and not SOUNDS[files.ending(options.wav)] then
     return report:fail(("%s: expected .wav or .flac"):format(options.wav))
   end
-  local a, b, message = read_ends(options)
+  local a, b, message = read_ends(options, report)
   if message then
     return report:fail(message)
   end

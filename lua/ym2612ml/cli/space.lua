@@ -114,8 +114,10 @@ end
 ---@param command string  for messages
 ---@return table lock
 function M.lock(options, patch, command)
-  local items = table.move(options.keep or {}, 1, #(options.keep or {}), #(options.lock or {}) + 1,
-    table.move(options.lock or {}, 1, #(options.lock or {}), 1, {}))
+  local items = {}
+  for _, list in ipairs { options.lock or {}, options.keep or {} } do
+    table.move(list, 1, #list, #items + 1, items)
+  end
   for _, item in ipairs(items) do
     if item.name == "lfo" then
       arguments.misuse(command, "the space does not tell 'lfo', the speed that all channels share")
@@ -124,13 +126,18 @@ function M.lock(options, patch, command)
   return (locks.values(items, patch, command, "patch"))
 end
 
---- Reads one patch.
+--- Reads one patch; what was dropped from its file is told.
 ---@param path string
+---@param report table
 ---@return ym2612ml.Patch? patch
 ---@return string? message
-function M.read_patch(path)
-  local patch, message = ym.patch.read(path)
-  return patch, not patch and message or nil
+function M.read_patch(path, report)
+  local patch, note = ym.patch.read(path)
+  if not patch then
+    return nil, note
+  end
+  reading.tell(path, { note }, report)
+  return patch
 end
 
 ---@class ym2612ml.CliTarget

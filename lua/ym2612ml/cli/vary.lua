@@ -26,7 +26,7 @@ end
 function M.run(options, report)
   local target = common.target(options, options.count == 1, { options.patch }, COMMAND, report)
   local space
-  local patch, message = common.read_patch(options.patch)
+  local patch, message = common.read_patch(options.patch, report)
   if patch then
     space, message = common.load(options)
   end
