@@ -15,8 +15,8 @@ function M.define(command)
     .. "themselves, and that of the patches learned from.")
   command:argument("PATCHES", "What the space was trained from: a table as CSV or patch files."):target("patches")
   arguments.add(command, "--count", "COUNT", arguments.integer(2, 10 ^ 6 | 0), "Patches to draw.", "2000")
-  arguments.add(command, "--validation", "SHARE", arguments.number(0, 0.99), "As in the training: share of the "
-    .. "families set aside where no table tells.", "0.15")
+  arguments.add(command, "--validation", "SHARE", arguments.number(0, 0.99), "Share of the families to set aside "
+    .. "where no table tells. Default: as in the training of the space.")
   common.define_seed(command)
   common.define_temperature(command, "1")
   common.define_model(command)

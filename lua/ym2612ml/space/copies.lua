@@ -1,9 +1,9 @@
 -- Whether what is drawn from a learned space is new: how many draws are the same, among
 -- each other and as the patches that it learned from.
-local bank = require "ym2612ml.bank"
 local draws = require "ym2612ml.space.draws"
 local hearing = require "ym2612ml.space.hearing"
 local patches = require "ym2612ml.patch"
+local sources = require "ym2612ml.space.sources"
 local steps = require "ym2612ml.steps"
 local tokens = require "ym2612ml.space.tokens"
 
@@ -25,25 +25,6 @@ local function keys_of(list)
   return keys
 end
 
---- The patches that are learned from: of a table, a file or a folder, without those that
---- are set aside; or a list as it is. Ends the work where they cannot be read.
----@param from string|ym2612ml.Patch[]
----@param aside number  share of families set aside where no table tells
----@param seed integer  of the training
----@return ym2612ml.Patch[] training
----@return ym2612ml.Patch[] aside
-function M.parts(from, aside, seed)
-  local rows = {}
-  if type(from) == "string" then
-    rows = steps.must(bank.read_patches(from))
-  else
-    for i, patch in ipairs(from) do
-      rows[i] = { patch = patch }
-    end
-  end
-  return bank.parts(rows, aside, seed)
-end
-
 ---@class ym2612ml.Copies
 ---@field count integer  draws
 ---@field valid integer  of them patches that the chip has
@@ -63,7 +44,7 @@ end
 function M.steps(space, options)
   options = draws.check(space, options, RULES, "duplicates")
   return steps.new(function(report)
-    local known, seen, training = {}, {}, M.parts(options.patches, 0, 1)
+    local known, seen, training = {}, {}, sources.parts(options.patches, 0, 1)
     for _, key in ipairs(#training > 0 and keys_of(training) or {}) do
       known[key] = true
     end

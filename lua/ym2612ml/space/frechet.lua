@@ -1,11 +1,11 @@
 -- How much a set of patches sounds like another: the Frechet distance between the normal
 -- distributions of what is heard of them (Dowson and Landau 1982), as Heusel et al. 2017
 -- judge pictures.
-local copies = require "ym2612ml.space.copies"
 local draws = require "ym2612ml.space.draws"
 local hearing = require "ym2612ml.space.hearing"
 local marginals = require "ym2612ml.space.marginals"
 local pca = require "ym2612ml.pca"
+local sources = require "ym2612ml.space.sources"
 local steps = require "ym2612ml.steps"
 
 local M = {}
@@ -160,7 +160,7 @@ end
 local RULES = {
   patches = { type = { "string", "table" }, needed = true },
   count = { type = "integer", least = 2, default = 2000 },
-  validation = { type = "number", least = 0, below = 1, default = 0.15 },
+  validation = { type = "number", least = 0, below = 1 },
   temperature = { type = "number", least = 0, most = 100, default = 1 },
   seed = { type = "integer", default = 1 },
 }
@@ -213,8 +213,8 @@ end
 --- in the 64 principal components (or one fewer than patches) of those set aside.
 ---@param space ym2612ml.Space
 ---@param options table  patches: what the space was trained from: a table, a file, a folder
----  or a list of patches; validation: as in the training, share of their families that was set
----  aside where no table tells, default 0.15; count: of draws, default 2000; temperature:
+---  or a list of patches; validation: share of their families to set aside where no
+---  table tells, default that of the space's training; count: of draws, default 2000; temperature:
 ---  default 1; seed: default 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total}, the last
 ---  with a summary, ym2612ml.FrechetFigures; nil at the end; or false, message, kind
@@ -222,7 +222,8 @@ function M.steps(space, options)
   options = draws.check(space, options, RULES, "frechet")
   return steps.new(function(report)
     local source = type(options.patches) == "string" and options.patches or "option 'patches'"
-    local training, aside = copies.parts(options.patches, options.validation, space.settings.seed or 1)
+    local share = options.validation or space.settings.validation or 0
+    local training, aside = sources.parts(options.patches, share, space.settings.seed or 1)
     local reference = hear(aside, source .. ": set aside")
     local axes = steps.must(pca.fit(reference, { components = math.min(COMPONENTS, #reference - 1) }))
     local expected = M.moments(axes:transform(reference))

@@ -203,12 +203,8 @@ function Space:decode(z, options)
   return tokens.patches(self.teller:tell(z, numbers, temperature, given_of(options.lock, 2, "decode")))
 end
 
--- Points of the posterior of what is seen, data as of examples.show: for each row as many
--- draws as there are in noise (samples, rows, latents), or the middle without it.
-local function posterior(space, data, rng)
-  if rng then
-    judge.add_noise(data.noise, rng)
-  end
+-- Points of the posterior of what is seen, data as of examples.show, with the noise in data.
+local function posterior(space, data)
   return assert(space.net:run { seen = data.seen, seen_role = data.seen_role, noise = data.noise }).z
 end
 
@@ -231,9 +227,13 @@ function Space:encode(list, options)
   check_list(list, "encode")
   options = check.options(options, ENCODE, 2, "encode")
   local data, rng = examples.whole(list, self.size), core.rng.new { seed = options.seed }
-  local sums, squares = {}, {}
+  local sums, squares, noise = {}, {}, core.tensor.new { 1, self.size }
   for _ = 1, options.samples do
-    local z = posterior(self, data, rng):reshape { #list * self.size }
+    judge.add_noise(noise, rng)
+    for row = 1, #list do -- the same of all, so that none depends on what else is in the list
+      data.noise[row]:copy(noise[1])
+    end
+    local z = posterior(self, data):reshape { #list * self.size }
     for at = 1, #z do
       sums[at], squares[at] = (sums[at] or 0) + z[at], (squares[at] or 0) + z[at] ^ 2
     end
@@ -312,7 +312,8 @@ function Space:complete(lock, options)
   for row = 1, options.count do
     examples.show(data, row, given)
   end
-  local z = posterior(self, data, core.rng.new { seed = options.seed, stream = 1 << 32 })
+  judge.add_noise(data.noise, core.rng.new { seed = options.seed, stream = 1 << 32 })
+  local z = posterior(self, data)
   return draw(self, z, draw_numbers(options.count, options.seed), options.temperature, given)
 end
 

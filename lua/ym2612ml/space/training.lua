@@ -1,6 +1,5 @@
 -- Makes a learned space out of patches, in steps that can be stopped at any time and taken
 -- up again to the same bits.
-local bank = require "ym2612ml.bank"
 local check = require "ym2612ml.check"
 local examples = require "ym2612ml.space.examples"
 local judge = require "ym2612ml.space.judge"
@@ -8,6 +7,7 @@ local marginals = require "ym2612ml.space.marginals"
 local network = require "ym2612ml.networks.patch_vae"
 local patches = require "ym2612ml.patch"
 local schedules = require "ym2612ml.train.schedules"
+local sources = require "ym2612ml.space.sources"
 local spaces = require "ym2612ml.space.space"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
@@ -46,21 +46,11 @@ end
 
 -- The patches to learn from and those set aside.
 local function read(options)
-  local rows = options.patches
-  if type(rows) == "string" then
-    rows = must(bank.read_patches(rows))
-  else
-    patches.check_all(rows, 1, "steps")
-    local list = rows
-    rows = {}
-    for i, patch in ipairs(list) do
-      rows[i] = { patch = patch }
-    end
-  end
-  local training, aside = bank.parts(rows, options.validation, options.seed)
+  local from = options.patches
+  local training, aside = sources.parts(from, options.validation, options.seed)
   if #training < 2 then
     fail(("%s: %d patches to learn from, expected 2 or more"):format(
-      type(options.patches) == "string" and options.patches or "option 'patches'", #training), "input")
+      type(from) == "string" and from or "option 'patches'", #training), "input")
   end
   return training, aside
 end
@@ -146,6 +136,9 @@ function M.steps(options)
     check.misuse(("bad argument #1 to 'steps' (option 'heads' is %d, which does not divide a width of %d)"):format(
       sizes.heads, sizes.width))
   end
+  if type(options.patches) == "table" then
+    patches.check_all(options.patches, 1, "steps")
+  end
   return steps.new(function(report)
     local training, aside = read(options)
     local net = network.build(sizes, { free = options.free, seed = options.seed })
@@ -156,6 +149,7 @@ function M.steps(options)
     space.settings = {
       copies = options.copies, epochs = options.epochs, batch = options.batch, rate = options.rate,
       decay = options.decay, free = options.free, anneal = options.anneal, seed = options.seed,
+      validation = options.validation,
       patches = store.sha256(tokens.classes(training):bytes()),
     }
     must(space:save(options.output))
