@@ -17,7 +17,7 @@ BINDIR = $(PREFIX)/bin
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
-TEST_PACKAGES = lua-busted binutils
+TEST_PACKAGES = lua-busted binutils openmpi-bin libopenmpi-dev
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
 ROM_PACKAGES = binutils-m68k-linux-gnu
@@ -63,6 +63,21 @@ lua/ym2612ml/core.so: $(OBJECTS)
 	@echo "link $@"
 	@$(CC) $(CFLAGS) -shared -o $@ $^ $(CORE_LIBS)
 
+# ym2612ml.mpi, where Open MPI is there.
+MPI_CORE = lua/ym2612ml/mpi/core.so
+MPI_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/mpi/*.c)) \
+  .build/lua_failure.o .build/tensor.o .build/convert.o .build/ym.o
+MPICC := $(shell command -v mpicc 2>/dev/null)
+ifneq ($(MPICC),)
+build: $(MPI_CORE)
+endif
+
+.build/mpi/%.o: KERNEL = $(addprefix -isystem ,$(shell $(MPICC) --showme:incdirs))
+
+$(MPI_CORE): $(MPI_OBJECTS)
+	@echo "link $@"
+	@$(MPICC) $(CFLAGS) -shared -o $@ $^
+
 .build/asan/ym2612ml/core.so: $(CHECKED)
 	@mkdir -p $(@D)
 	@echo "link $@"
@@ -87,7 +102,7 @@ $(call UNITS,avx512): LEVEL = $(WRAPPING) -mavx2 -mfma -mf16c -mavx512f -mavx512
 endif
 
 .build/%.o: src/%.c Makefile
-	@mkdir -p .build
+	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE) $(CFLAGS) $(KERNEL) $(LEVEL)
 
@@ -157,14 +172,14 @@ lint:
 	$(call set_up,$(LINT_PACKAGES))
 	@status=0; \
 	env -u LUA_PATH -u LUA_CPATH luacheck -q . || status=1; \
-	clang-format --dry-run -Werror src/*.[ch] examples/embed/host.c spec/bench/*.c || status=1; \
+	clang-format --dry-run -Werror src/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c || status=1; \
 	cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr \
 	  --enable=warning,performance,portability --suppress=missingIncludeSystem src || status=1; \
 	exit $$status
 
 format:
 	$(call set_up,$(LINT_PACKAGES))
-	clang-format -i src/*.[ch] examples/embed/host.c spec/bench/*.c
+	clang-format -i src/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c
 
 # The specs tagged c against a core with the address and undefined-behaviour sanitizers.
 asan: set-up
@@ -226,6 +241,8 @@ rom:
 install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
+	if [ -f $(MPI_CORE) ]; then install -D -m 755 $(MPI_CORE) \
+	  "$(DESTDIR)$(LIBDIR)/ym2612ml/mpi/core.so"; fi
 	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
 	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"
@@ -234,8 +251,8 @@ install: build
 	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
 
 clean:
-	rm -rf .build lua/ym2612ml/core.so
+	rm -rf .build lua/ym2612ml/core.so $(MPI_CORE)
 
--include $(wildcard .build/*.d .build/asan/*.d)
+-include $(wildcard .build/*.d .build/mpi/*.d .build/asan/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
   fuzz models rom install clean

@@ -11,10 +11,11 @@ local WIDTH = 79
 local CLEAR = "\r\27[K"
 
 --- Makes a report without failures.
+---@param quiet? boolean  it prints nothing: another process does
 ---@return table report
-function M.new()
-  local shown = os.getenv("TERM") ~= "dumb" and os.execute("test -t 2") == true
-  return setmetatable({ failures = 0, shown = shown, drawn = false }, Report)
+function M.new(quiet)
+  local shown = not quiet and os.getenv("TERM") ~= "dumb" and os.execute("test -t 2") == true
+  return setmetatable({ failures = 0, shown = shown, drawn = false, quiet = quiet or false }, Report)
 end
 
 --- Whether an error value is the one with which Lua answers Ctrl-C, or a table with the
@@ -62,15 +63,19 @@ end
 ---@param message string one line that names the file or argument
 function Report:fail(message)
   self:clear()
-  self.failures = self.failures + 1
-  tell(message)
+  self.failures, self.first = self.failures + 1, self.first or message
+  if not self.quiet then
+    tell(message)
+  end
 end
 
 --- Prints a remark that is no failure.
 ---@param message string
 function Report:note(message)
   self:clear()
-  tell(message)
+  if not self.quiet then
+    tell(message)
+  end
 end
 
 --- Calls a function that answers nil, message for what the world does wrong. A failure,

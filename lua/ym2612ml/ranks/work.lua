@@ -1,0 +1,309 @@
+-- Work that falls into items which do not depend on each other, done by whichever rank is
+-- free. Rank 0 works too, and hands the items out between its own steps; a message is a
+-- JSON object on one line and, of a result, its bytes after it.
+--
+--   to rank 0     {want} {share, item} {result = item} {failed, kind} {ended}
+--   from rank 0   {item} {stop, failed?, kind?}
+local cjson = require "cjson"
+local core = require "ym2612ml.core"
+local json = require "ym2612ml.json"
+local steps = require "ym2612ml.steps"
+
+local M = {}
+
+local WAIT = 0.05 -- seconds between two looks at what the others did, while there is no work
+local SELDOM = 0.2 -- seconds between two tellings of how far an item is
+
+local function send(ranks, to, head, bytes)
+  steps.must(ranks.core:send(to, json.encode(head) .. "\n" .. (bytes or "")))
+end
+
+-- The next message within so many seconds: who sent it, its head and its bytes; or nil.
+local function receive(ranks, seconds)
+  local from, text, kind = ranks.core:receive(seconds)
+  if from == nil then
+    steps.fail(text, kind)
+  elseif not from then
+    return nil
+  end
+  local head, bytes = text:match("^([^\n]*)\n(.*)$")
+  return from, cjson.decode(head), bytes
+end
+
+-- What went wrong, in words, and its kind.
+local function reason_of(problem)
+  if type(problem) == "table" and problem.message then
+    return problem.message, problem.kind
+  end
+  return type(problem) == "table" and problem.interrupted and "interrupted" or tostring(problem), "input"
+end
+
+-- Raises what all ranks were told.
+local function raise(ranks, message, kind)
+  ranks.failure = message
+  steps.fail(message, kind)
+end
+
+--- Does something on all ranks, and goes on only if it went well on each. Raises as
+--- steps.fail does, on all ranks the same.
+---@param ranks ym2612ml.Ranks?
+---@param work function
+---@param ... any  its arguments
+---@return any ... what it gave here
+function M.together(ranks, work, ...)
+  if not ranks then
+    return work(...)
+  end
+  local results = table.pack(pcall(work, ...))
+  local message, kind
+  if not results[1] then
+    message, kind = reason_of(results[2])
+  end
+  local well
+  well, message, kind = ranks:agree(message, kind)
+  if not results[1] and type(results[2]) ~= "table" then
+    error(results[2], 0)
+  elseif not well then
+    raise(ranks, message, kind)
+  end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Does something on rank 0 alone, and goes on only if it went well.
+---@param ranks ym2612ml.Ranks?
+---@param work function
+---@return any ... what it gave there; on other ranks nothing
+function M.once(ranks, work, ...)
+  return M.together(ranks, ranks and ranks.rank > 0 and function() end or work, ...)
+end
+
+--- Goes on only if all ranks have the same.
+---@param ranks ym2612ml.Ranks?
+---@param what string  said of a rank that has not, such as "has other settings"
+---@param value string
+function M.alike(ranks, what, value)
+  if ranks then
+    local alike, message, kind = ranks:alike { { what, value } }
+    steps.must(alike, message, kind)
+  end
+end
+
+--- What rank 0 has, on all ranks.
+---@param ranks ym2612ml.Ranks?
+---@param value any  see Ranks:broadcast
+---@return any
+function M.shared(ranks, value)
+  if not ranks then
+    return value
+  end
+  local given, message, kind = ranks:broadcast(value)
+  return steps.must(given, message, kind)
+end
+
+-- Rank 0: what is done, and by whom.
+local Desk = {}
+Desk.__index = Desk
+
+-- Gives results on in the order of the items.
+function Desk:flush()
+  while self.results[self.given + 1] do
+    self.given = self.given + 1
+    local result = self.results[self.given]
+    self.results[self.given] = nil
+    self.job.taken(self.given, result)
+  end
+end
+
+function Desk:take(item, result)
+  self.results[item], self.done = result, self.done + 1
+  local fine, problem = true, nil
+  if not self.failed then
+    fine, problem = pcall(self.flush, self)
+  end
+  if not fine then
+    self.problem = problem
+    self:fail(0, reason_of(problem))
+  end
+end
+
+-- The next item, or nil when there is no more.
+function Desk:next()
+  if self.failed or self.handed == self.count then
+    return nil
+  end
+  self.handed = self.handed + 1
+  return self.handed
+end
+
+function Desk:stop(rank)
+  if not self.stopped[rank] then
+    self.stopped[rank] = true
+    send(self.ranks, rank, { stop = true, failed = self.failed, kind = self.kind })
+  end
+end
+
+-- The first failure ends the work everywhere.
+function Desk:fail(rank, message, kind)
+  if self.failed then
+    return
+  end
+  self.failed, self.kind = ("rank %d: %s"):format(rank, message), kind
+  for other = 1, self.ranks.size - 1 do
+    self:stop(other)
+  end
+end
+
+-- Answers one message within so many seconds. Returns whether there was one.
+function Desk:serve(seconds)
+  local from, head, bytes = receive(self.ranks, seconds)
+  if not from then
+    return false
+  end
+  if head.share then
+    self.shares[from] = head.share
+  elseif head.result then
+    self.shares[from] = 0
+    self:take(math.tointeger(head.result), bytes)
+  elseif head.failed then
+    self:fail(from, head.failed, head.kind)
+  elseif head.ended then
+    self.left = self.left - 1
+  elseif not self.stopped[from] then
+    local item = self:next()
+    if item then
+      send(self.ranks, from, { item = item })
+    else
+      self:stop(from)
+    end
+  end
+  return true
+end
+
+-- Tells how much is done.
+function Desk:tell()
+  local done = self.done
+  for _, share in pairs(self.shares) do
+    done = done + share
+  end
+  self.job.tell(math.min(done, self.count))
+end
+
+-- An item of rank 0.
+function Desk:work(item)
+  local fine, result = pcall(self.job.perform, item, function(share)
+    self.shares[0] = share
+    while self:serve(0) do
+      if self.failed then
+        steps.fail(self.failed, self.kind)
+      end
+    end
+    self:tell()
+  end)
+  self.shares[0] = 0
+  if fine then
+    self:take(item, result)
+  elseif not self.failed then
+    self.problem = result
+    self:fail(0, reason_of(result))
+  end
+end
+
+-- All of rank 0's part.
+local function lead(ranks, count, job)
+  local desk = setmetatable({
+    ranks = ranks, count = count, job = job, handed = 0, done = 0, given = 0, left = ranks.size - 1, results = {},
+    shares = {}, stopped = {},
+  }, Desk)
+  local item = desk:next()
+  while item do
+    desk:work(item)
+    item = desk:next()
+  end
+  while desk.left > 0 do
+    if not desk:serve(WAIT) then
+      desk:tell()
+    end
+  end
+  if desk.problem and type(desk.problem) ~= "table" then
+    error(desk.problem, 0)
+  elseif desk.failed then
+    raise(ranks, desk.failed, desk.kind)
+  end
+end
+
+-- All of another rank's part.
+local function follow(ranks, count, job)
+  local ending, told = nil, core.clock()
+  local function look(seconds)
+    local _, head = receive(ranks, seconds)
+    ending = head and head.stop and head or ending
+    return head
+  end
+  local function tick(share)
+    look(0)
+    if ending then
+      steps.fail(ending.failed or "stopped", ending.kind or "cancelled")
+    elseif core.clock() - told > SELDOM then
+      told = core.clock()
+      send(ranks, 0, { share = share })
+    end
+    job.tell(0)
+  end
+  local problem
+  while not ending do
+    send(ranks, 0, { want = true })
+    local head
+    repeat
+      head = look(WAIT)
+      job.tell(0)
+    until head
+    if not ending then
+      local fine, result = pcall(job.perform, math.tointeger(head.item), tick)
+      if fine then
+        send(ranks, 0, { result = head.item }, result)
+      elseif not ending then
+        local message, kind = reason_of(result)
+        problem = result
+        send(ranks, 0, { failed = message, kind = kind })
+        repeat
+          look(WAIT)
+        until ending
+      end
+    end
+  end
+  send(ranks, 0, { ended = true })
+  if problem and type(problem) ~= "table" then
+    error(problem, 0)
+  elseif ending.failed then
+    raise(ranks, ending.failed, ending.kind)
+  end
+end
+
+---@class ym2612ml.Job
+---@field perform fun(item: integer, tick: fun(share: number)): string  does an item and gives
+---  its result; has to call tick now and then, with the share 0..1 of it that is done. What
+---  it raises ends the work on all ranks
+---@field taken fun(item: integer, result: string)  called on rank 0 alone, in the order of
+---  the items
+---@field tell fun(done: number)  called now and then, with how many items are done; on
+---  other ranks than 0 always with 0
+
+--- Does items 1..count, each once. All ranks have to call it; without any it is done here.
+--- Raises as steps.fail does, on all ranks the same, where an item fails.
+---@param ranks ym2612ml.Ranks?
+---@param count integer
+---@param job ym2612ml.Job
+function M.each(ranks, count, job)
+  if ranks and ranks.size > 1 then
+    return (ranks.rank == 0 and lead or follow)(ranks, count, job)
+  end
+  for item = 1, count do
+    local result = job.perform(item, function(share)
+      job.tell(item - 1 + share)
+    end)
+    job.taken(item, result)
+    job.tell(item)
+  end
+end
+
+return M
