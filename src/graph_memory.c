@@ -94,13 +94,27 @@ size_t ym_graph_measure(struct ym_graph *graph, const struct ym_extent *extent) 
 	return layout.used == 0 ? 1 : layout.used;
 }
 
+/* What lies between the gradients of parameters counts in the norm, and no task fills it. */
+static void clear_gaps(const struct ym_graph *graph, size_t partials) {
+	memset(graph->gradients, 0, graph->summed * sizeof *graph->gradients);
+	for (int index = 0; partials > 0 && index < graph->count; index++) {
+		const struct ym_node *node = &graph->nodes[index];
+		size_t gap = (16 - node->row % 16) % 16;
+		for (size_t own = 0; !node->batched && node->wants_gradient && own < partials;
+		     own++)
+			memset(graph->partials + own * graph->summed + node->slope_offset +
+			           node->row,
+			       0, gap * sizeof *graph->partials);
+	}
+}
+
 void ym_graph_place(struct ym_graph *graph, const struct ym_extent *extent,
                     float *memory) {
 	struct layout layout = {.extent = extent, .height = ym_graph_height(graph, extent)};
 	layout.base = memory;
 	place_all(graph, &layout);
-	if (extent->training) /* what lies between parameters counts in the norm */
-		memset(graph->gradients, 0, graph->summed * sizeof *graph->gradients);
+	if (extent->training)
+		clear_gaps(graph, extent->apart ? extent->share.count : 0);
 }
 
 void ym_graph_level(struct ym_graph *graph, enum ym_simd level) {

@@ -4,6 +4,7 @@
 ** calls. Counts of pieces are of the optimiser (optim.h).
 */
 #include <math.h>
+#include <string.h>
 
 #include "lua_nn.h"
 
@@ -122,8 +123,8 @@ static int graph_sum(lua_State *L) {
 	return 0;
 }
 
-/* graph:settle(optimizer, first, count) -> list of the losses of the own parts,
-** list of sums of squared gradients of so many pieces from number first (0) on; or nil,
+/* graph:settle(optimizer, first, count) -> the losses of the own parts, the sums of squared
+** gradients of so many pieces from number first (0) on, both as strings of doubles; or nil,
 ** message, kind */
 static int graph_settle(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
@@ -131,42 +132,33 @@ static int graph_settle(lua_State *L) {
 	size_t parts = ym_check_graph(L)->parts, pieces = ym_optim_pieces(optim);
 	size_t first = check_count(L, 3, pieces);
 	size_t count = check_count(L, 4, pieces - first);
-	double *sums = lua_newuserdatauv(L, (count + 1) * sizeof *sums, 0);
+	double *losses = lua_newuserdatauv(L, (parts + 1) * sizeof *losses, 0);
+	double *squares = lua_newuserdatauv(L, (count + 1) * sizeof *squares, 0);
 	struct ym_error error;
 	if (ym_graph_settle(graph, &error) != YM_OK)
 		return ym_push_outcome(L, &error);
+	for (size_t own = 0; own < parts; own++)
+		losses[own] = ym_graph_part_loss(graph, own);
 	ym_optim_squares(optim, ym_state_pool(L), ym_graph_gradients(graph), first, count,
-	                 sums);
-	lua_createtable(L, (int)parts, 0);
-	for (size_t own = 0; own < parts; own++) {
-		lua_pushnumber(L, ym_graph_part_loss(graph, own));
-		lua_rawseti(L, -2, (lua_Integer)own + 1);
-	}
-	lua_createtable(L, (int)count, 0);
-	for (size_t piece = 0; piece < count; piece++) {
-		lua_pushnumber(L, sums[piece]);
-		lua_rawseti(L, -2, (lua_Integer)piece + 1);
-	}
+	                 squares);
+	lua_pushlstring(L, (const char *)losses, parts * sizeof *losses);
+	lua_pushlstring(L, (const char *)squares, count * sizeof *squares);
 	return 2;
 }
 
-/* Reads the list of numbers at arg, and leaves its memory on the stack. */
+/* The doubles of the string at arg, whose memory is left on the stack. */
 static double *read_numbers(lua_State *L, int arg, size_t *count) {
-	double *numbers;
-	luaL_checktype(L, arg, LUA_TTABLE);
-	*count = lua_rawlen(L, arg);
-	numbers = lua_newuserdatauv(L, (*count + 1) * sizeof *numbers, 0);
-	for (size_t at = 0; at < *count; at++) {
-		lua_rawgeti(L, arg, (lua_Integer)at + 1);
-		numbers[at] = lua_tonumber(L, -1);
-		lua_pop(L, 1);
-	}
+	size_t bytes;
+	const char *text = luaL_checklstring(L, arg, &bytes);
+	double *numbers = lua_newuserdatauv(L, bytes + 1, 0);
+	memcpy(numbers, text, bytes);
+	*count = bytes / sizeof *numbers;
 	return numbers;
 }
 
 /* graph:take(optimizer, losses, squares, first, count) -> loss, norm of the gradient, after
 ** the step was taken for these pieces and for the states; losses, squares: of all parts
-** and pieces. Nothing changes when loss or norm is not finite. */
+** and pieces, as from settle. Nothing changes when loss or norm is not finite. */
 static int graph_take(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
 	struct ym_optim *optim = luaL_checkudata(L, 2, YM_OPTIM);
