@@ -19,6 +19,16 @@ local Ranks = {}
 Ranks.__index = Ranks
 Ranks.__name = "ym2612ml.Ranks"
 
+-- A value out of JSON, whose whole numbers are integers.
+local function decode(value)
+  if type(value) == "table" then
+    for key, inner in pairs(value) do
+      value[key] = decode(inner)
+    end
+  end
+  return math.tointeger(value) or value
+end
+
 local WAIT = 0.05 -- seconds of one look for the others
 local PATIENCE = 3 -- seconds that a rank with a failure waits for the others
 
@@ -62,7 +72,7 @@ function Ranks:broadcast(value, root)
   if not texts then
     return nil, message, kind
   end
-  return cjson.decode(texts[root + 1])[1]
+  return decode(cjson.decode(texts[root + 1])[1])
 end
 
 --- Gives all ranks what each has.
@@ -76,7 +86,7 @@ function Ranks:gather(value)
     return nil, message, kind
   end
   for i, text in ipairs(texts) do
-    texts[i] = cjson.decode(text)[1]
+    texts[i] = decode(cjson.decode(text)[1])
   end
   return texts
 end

@@ -92,11 +92,11 @@ function M.run(options, report)
     output = options.output, work = work,
     prior = paths.join(ym.models.folder(), ym.models.files.prior),
     patches = options.patches, records = options.records, epochs = options.epochs,
-    network_epochs = options.network_epochs, seed = options.seed,
+    network_epochs = options.network_epochs, seed = options.seed, ranks = options.ranks,
   }
   local stage
   local summary, message = report:follow(next_step, label, function(step)
-    if step.stage ~= stage and not options.json then
+    if step.stage ~= stage and not options.json and not report.quiet then
       report:clear()
       print(step.stage)
     end
@@ -104,6 +104,8 @@ function M.run(options, report)
   end)
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   end
   if options.json then
     print(json.encode(summary))

@@ -69,12 +69,31 @@ function M.together(ranks, work, ...)
   return table.unpack(results, 2, results.n)
 end
 
+-- Waits until all ranks have come here, and leaves the processor to those that work.
+local function wait_for_all(ranks)
+  repeat
+    local met, message, kind = ranks.core:meet(WAIT)
+    steps.must(met, message, kind)
+  until met
+end
+
 --- Does something on rank 0 alone, and goes on only if it went well.
 ---@param ranks ym2612ml.Ranks?
 ---@param work function
+---@param ... any  its arguments
 ---@return any ... what it gave there; on other ranks nothing
 function M.once(ranks, work, ...)
-  return M.together(ranks, ranks and ranks.rank > 0 and function() end or work, ...)
+  if not ranks then
+    return work(...)
+  end
+  return M.together(ranks, function(...)
+    local results = ranks.rank == 0 and table.pack(pcall(work, ...)) or { true, n = 1 }
+    wait_for_all(ranks)
+    if not results[1] then
+      error(results[2], 0)
+    end
+    return table.unpack(results, 2, results.n)
+  end, ...)
 end
 
 --- Goes on only if all ranks have the same.
@@ -135,10 +154,12 @@ function Desk:next()
   return self.handed
 end
 
-function Desk:stop(rank)
-  if not self.stopped[rank] then
-    self.stopped[rank] = true
-    send(self.ranks, rank, { stop = true, failed = self.failed, kind = self.kind })
+function Desk:stop_all()
+  if not self.stopped then
+    self.stopped = true
+    for rank = 1, self.ranks.size - 1 do
+      send(self.ranks, rank, { stop = true, failed = self.failed, kind = self.kind })
+    end
   end
 end
 
@@ -148,9 +169,7 @@ function Desk:fail(rank, message, kind)
     return
   end
   self.failed, self.kind = ("rank %d: %s"):format(rank, message), kind
-  for other = 1, self.ranks.size - 1 do
-    self:stop(other)
-  end
+  self:stop_all()
 end
 
 -- Answers one message within so many seconds. Returns whether there was one.
@@ -168,13 +187,11 @@ function Desk:serve(seconds)
     self:fail(from, head.failed, head.kind)
   elseif head.ended then
     self.left = self.left - 1
-  elseif not self.stopped[from] then
+  elseif not self.stopped then
     local item = self:next()
     if item then
       send(self.ranks, from, { item = item })
-    else
-      self:stop(from)
-    end
+    end -- else it waits until all is done
   end
   return true
 end
@@ -212,7 +229,7 @@ end
 local function lead(ranks, count, job)
   local desk = setmetatable({
     ranks = ranks, count = count, job = job, handed = 0, done = 0, given = 0, left = ranks.size - 1, results = {},
-    shares = {}, stopped = {},
+    shares = {}, stopped = false,
   }, Desk)
   local item = desk:next()
   while item do
@@ -222,6 +239,9 @@ local function lead(ranks, count, job)
   while desk.left > 0 do
     if not desk:serve(WAIT) then
       desk:tell()
+    end
+    if desk.done == count then
+      desk:stop_all()
     end
   end
   if desk.problem and type(desk.problem) ~= "table" then
