@@ -18,6 +18,13 @@ function M.new(quiet)
   return setmetatable({ failures = 0, shown = shown, drawn = false, quiet = quiet or false }, Report)
 end
 
+--- Makes a report that keeps what it is told in `heard`, for another one to repeat.
+---@param progress fun(share: number)  called with the share 0..1 that is done
+---@return table report
+function M.new_listener(progress)
+  return setmetatable({ failures = 0, shown = false, drawn = false, quiet = true, heard = {}, listen = progress }, Report)
+end
+
 --- Whether an error value is the one with which Lua answers Ctrl-C, or a table with the
 --- field `interrupted` that was put in its place.
 ---@param problem any
@@ -64,7 +71,9 @@ end
 function Report:fail(message)
   self:clear()
   self.failures, self.first = self.failures + 1, self.first or message
-  if not self.quiet then
+  if self.heard then
+    self.heard[#self.heard + 1] = { "fail", message }
+  elseif not self.quiet then
     tell(message)
   end
 end
@@ -73,8 +82,18 @@ end
 ---@param message string
 function Report:note(message)
   self:clear()
-  if not self.quiet then
+  if self.heard then
+    self.heard[#self.heard + 1] = { "note", message }
+  elseif not self.quiet then
     tell(message)
+  end
+end
+
+--- Prints, and counts, what another report heard.
+---@param heard {[1]: "fail"|"note", [2]: string}[]
+function Report:again(heard)
+  for _, one in ipairs(heard) do
+    self[one[1]](self, one[2])
   end
 end
 
@@ -104,6 +123,9 @@ end
 ---@param total number same unit as done; 0 is taken as complete
 ---@param label string what is being worked on
 function Report:progress(done, total, label)
+  if self.listen then
+    self.listen(done / math.max(total, 1))
+  end
   if not self.shown then
     return
   end

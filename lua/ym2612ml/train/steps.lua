@@ -120,9 +120,9 @@ function Training:order_of(epoch)
   return self.order
 end
 
--- The validation loss, or nil without validation; or nil, message, kind.
+-- The validation loss, or nil without validation; or nil, message, kind, of all ranks.
 function Training:validate()
-  local validation = self.options.validation
+  local validation, group = self.options.validation, self.options.ranks
   if not validation then
     return nil
   end
@@ -131,7 +131,13 @@ function Training:validate()
   if type(loss) ~= "number" and not message then
     check.misuse(("option 'validation' returned %s, expected a number"):format(tostring(loss)))
   end
-  if not loss then
+  local well, problem, sort = true, nil, nil
+  if group then
+    well, problem, sort = group:agree(not loss and ("validation: %s"):format(message) or nil, kind)
+  end
+  if not well then
+    return nil, problem, sort
+  elseif not loss then
     return nil, ("validation: %s"):format(message), kind or "input"
   elseif loss ~= loss or math.abs(loss) == math.huge then
     return nil, ("step %d: the validation loss is not finite"):format(self.step), "diverged"
