@@ -107,6 +107,23 @@ function M.alike(ranks, what, value)
   end
 end
 
+--- A result as `each` takes it from one rank to another: JSON; where there is one process
+--- the value itself.
+---@param ranks ym2612ml.Ranks?
+---@param value table
+---@return any packed
+function M.pack(ranks, value)
+  return ranks and json.encode(value) or value
+end
+
+--- What `pack` was given.
+---@param ranks ym2612ml.Ranks?
+---@param packed any
+---@return table value
+function M.unpack(ranks, packed)
+  return ranks and cjson.decode(packed) or packed
+end
+
 --- What rank 0 has, on all ranks.
 ---@param ranks ym2612ml.Ranks?
 ---@param value any  see Ranks:broadcast
@@ -300,10 +317,10 @@ local function follow(ranks, count, job)
 end
 
 ---@class ym2612ml.Job
----@field perform fun(item: integer, tick: fun(share: number)): string  does an item and gives
----  its result; has to call tick now and then, with the share 0..1 of it that is done. What
+---@field perform fun(item: integer, tick: fun(share: number)): any  does an item and gives
+---  its result, between ranks a string; has to call tick now and then, with the share 0..1 of it that is done. What
 ---  it raises ends the work on all ranks
----@field taken fun(item: integer, result: string)  called on rank 0 alone, in the order of
+---@field taken fun(item: integer, result: any)  called on rank 0 alone, in the order of
 ---  the items
 ---@field tell fun(done: number)  called now and then, with how many items are done; on
 ---  other ranks than 0 always with 0
