@@ -175,13 +175,8 @@ function Ranks:abort(message)
   self.core:abort(1)
 end
 
---- Leaves the others: waits until all ranks do, and stops MPI. A rank that leaves with a
---- failure waits a few seconds, and then ends them.
----@param failure? string  that not all ranks were told of
----@return string[]? failures  of all ranks that left with one, with their numbers
----@return string? message
----@return string? kind  "io"
-function Ranks:close(failure)
+-- Waits until all ranks leave; one with a failure not for ever.
+local function meet(self, failure)
   local began = core.clock()
   repeat
     local met, message, kind = self.core:meet(WAIT)
@@ -191,15 +186,36 @@ function Ranks:close(failure)
       self:abort(failure)
     end
   until met
-  local all, message, kind = self:gather(failure or "")
-  local failures = {}
-  for i, text in ipairs(all or {}) do
-    failures[#failures + 1] = text ~= "" and ("rank %d: %s"):format(i - 1, text) or nil
+  return true
+end
+
+--- Leaves the others: waits until all ranks do, and stops MPI. A rank that leaves with a
+--- failure waits a few seconds, and then ends them.
+---@param failure? string  that not all ranks were told of
+---@param tell? fun(message: string)  called on rank 0 with the failures of the others, before
+---  any of them ends
+---@return true? done
+---@return string? message
+---@return string? kind  "io"
+function Ranks:close(failure, tell)
+  self.closed = true
+  local all, met, message, kind
+  met, message, kind = meet(self, failure)
+  if met then
+    all, message, kind = self:gather(failure or "")
+  end
+  for rank = 1, all and tell and self.rank == 0 and self.size - 1 or 0 do
+    if all[rank + 1] ~= "" and all[rank + 1] ~= failure then
+      tell(("rank %d: %s"):format(rank, all[rank + 1]))
+    end
   end
   if all then
-    all, message, kind = self.core:stop()
+    met, message, kind = meet(self)
   end
-  return all and failures, message, kind
+  if all and met then
+    return self.core:stop()
+  end
+  return nil, message, kind
 end
 
 function Ranks:__close()

@@ -8,6 +8,7 @@ local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
 local lfs = require "ym2612ml.filesystem"
 local matcher = require "ym2612ml.networks.matcher"
 local models = require "ym2612ml.models"
@@ -198,7 +199,7 @@ local function run(settings, report)
         fail(("too few records: none for %s"):format(name), "input")
       end
       local loss = fit_network(settings, name, net, part, part_aside, report)
-      return cjson.encode { records = #part.x, validation = loss } .. "\n"
+      return json.encode { records = #part.x, validation = loss } .. "\n"
     end))
   end
   fit(models.files.matcher, matcher.build {

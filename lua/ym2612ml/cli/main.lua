@@ -74,15 +74,12 @@ end
 -- it has failed likewise.
 local function leave(ranks, report)
   local secret = report.first and not (ranks.failure and report.first:find(ranks.failure, 1, true))
-  for _, failure in ipairs(ranks:close(secret and report.first or nil) or {}) do
-    if ranks.rank == 0 and not failure:find("^rank 0: ") and not (report.first and failure:find(report.first, 1, true)) then
-      report:fail(failure)
-    end
-  end
+  ranks:close(secret and report.first or nil, function(failure)
+    report:fail(failure)
+  end)
 end
 
--- Parses the arguments and does what they say; the status of what went wrong is given by
--- `told_of`.
+-- Parses the arguments and does what they say.
 local function work(arguments, report)
   local options = new_parser():parse(arguments)
   local ranks, message
