@@ -85,11 +85,11 @@ size_t ym_share_rows(const struct ym_share *share, size_t *first);
 
 /* What a run needs memory for. */
 struct ym_extent {
-	size_t rows;            /* computed here */
-	bool training;          /* of a forward run the rest is nothing */
-	bool apart;             /* the gradients of its parts are wanted one by one */
-	struct ym_share share;  /* its rows are those of these parts */
-	int threads;            /* that work on it */
+	size_t rows;           /* computed here */
+	bool training;         /* of a forward run the rest is nothing */
+	bool apart;            /* the gradients of its parts are wanted one by one */
+	struct ym_share share; /* its rows are those of these parts */
+	int threads;           /* that work on it */
 };
 
 /* Floats that takes; 0 when the size overflows. */

@@ -203,8 +203,7 @@ int ym_graph_advance(struct ym_graph *graph, struct ym_pool *pool, float *blocks
                      size_t row[2]) {
 	struct ym_run *run = graph->run;
 	do {
-		if (is_whole(graph, run->first) &&
-		    (run->forward || reached(graph, run->first)))
+		if (is_whole(graph, run->first) && (run->forward || reached(graph, run->first)))
 			ym_pool_run(pool, YM_PARTS, run_whole, run);
 		if (run->forward) {
 			run->last = run->first + 1;
@@ -324,8 +323,8 @@ double ym_graph_mean_loss(const struct ym_graph *graph, const double *sums,
 	double sum = 0;
 	for (size_t part = 0; part < parts; part++)
 		sum += sums[part];
-	return sum / ((double)graph->run->share.rows *
-	              (double)graph->nodes[graph->loss].row);
+	return sum /
+	       ((double)graph->run->share.rows * (double)graph->nodes[graph->loss].row);
 }
 
 enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,

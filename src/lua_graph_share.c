@@ -201,8 +201,8 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-	{"begin", graph_begin},   {"advance", graph_advance}, {"slopes", graph_slopes},
-	{"sum", graph_sum},       {"settle", graph_settle},   {"take", graph_take},
+	{"begin", graph_begin}, {"advance", graph_advance}, {"slopes", graph_slopes},
+	{"sum", graph_sum},     {"settle", graph_settle},   {"take", graph_take},
 	{NULL, NULL},
 };
 

@@ -22,9 +22,9 @@ struct ym_graph_box {
 	struct ym_graph *graph;
 	size_t work;    /* floats in the work tensor */
 	size_t learned; /* rows of the last run when it went backward, else 0 */
-	size_t begun;   /* rows of the minibatch of which the last run has a share, else 0 */
-	size_t parts;   /* of that share */
-	bool finished;  /* no more nodes, and the weights have memory */
+	size_t begun;  /* rows of the minibatch of which the last run has a share, else 0 */
+	size_t parts;  /* of that share */
+	bool finished; /* no more nodes, and the weights have memory */
 };
 
 /* User values of a graph: its tensors of weights and of a run's memory. */

@@ -68,8 +68,8 @@ struct ym_node {
 	bool sliced; /* forward can do a share of the work of few rows: see struct ym_job */
 
 	/* Set by the graph. */
-	size_t row;    /* elements of one row, or of all when not batched */
-	size_t offset; /* of a parameter or constant: place in the weights */
+	size_t row;          /* elements of one row, or of all when not batched */
+	size_t offset;       /* of a parameter or constant: place in the weights */
 	size_t slope_offset; /* not batched: place in the block of gradients */
 	bool wants_gradient;
 	bool needs_sums;    /* not batched, but gets gradients from batched nodes */
@@ -95,7 +95,7 @@ struct ym_graph {
 	enum ym_simd level;         /* of the kernels */
 	struct ym_task *tasks;
 	size_t task_count, task_size; /* task_size: floats of the largest */
-	size_t summed; /* floats of all gradients that are not batched */
+	size_t summed;                /* floats of all gradients that are not batched */
 	float *gradients; /* these, of the parameters first, in a training run */
 	float *partials;  /* (parts, summed): each part's share, where they are wanted */
 	float *workspace; /* (threads, task_size): where they are not */
@@ -106,11 +106,12 @@ struct ym_graph {
 ** -1) the nodes that are not batched. */
 struct ym_job {
 	const struct ym_node *nodes;
-	int part, own;        /* own: which of the parts computed here it is */
-	size_t first, rows;   /* rows first .. first + rows - 1 of a batched node's memory */
-	size_t base;          /* row of that memory which the first row fed goes to */
-	const int32_t *order; /* row base + i is row order[i] - 1 of the fed tensors; or NULL */
-	size_t offset;        /* it is row offset + i of them when order is NULL */
+	int part, own;      /* own: which of the parts computed here it is */
+	size_t first, rows; /* rows first .. first + rows - 1 of a batched node's memory */
+	size_t base;        /* row of that memory which the first row fed goes to */
+	const int32_t
+		*order;    /* row base + i is row order[i] - 1 of the fed tensors; or NULL */
+	size_t offset; /* it is row offset + i of them when order is NULL */
 	size_t slice, slices; /* of a sliced node, forward: do this one of so many shares */
 	enum ym_simd level;   /* of the kernels */
 	bool training;

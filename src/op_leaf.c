@@ -32,7 +32,8 @@ static void input_forward(const struct ym_job *job, const struct ym_node *node) 
 	float *to = ym_job_value(job, node);
 	for (size_t at = 0; at < job->rows; at++, to += node->row) {
 		size_t fed = job->first - job->base + at;
-		size_t row = job->order != NULL ? (size_t)job->order[fed] - 1 : job->offset + fed;
+		size_t row = job->order != NULL ? (size_t)job->order[fed] - 1
+		                                : job->offset + fed;
 		ym_convert_row(node->feed, row, 0, to, node->row);
 	}
 }

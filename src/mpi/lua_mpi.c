@@ -103,10 +103,10 @@ static int ranks_broadcast(lua_State *L) {
 	struct ym_tensor *tensor = check_block(L, 2);
 	size_t bytes = ym_tensor_count(tensor) * ym_type_size(tensor->type);
 	struct ym_error error;
-	return push_done(L,
-	                 ym_ranks_broadcast(ranks, tensor->data, bytes,
-	                                    check_rank(L, 3, ranks), &error),
-	                 &error);
+	return push_done(
+		L,
+		ym_ranks_broadcast(ranks, tensor->data, bytes, check_rank(L, 3, ranks), &error),
+		&error);
 }
 
 /* Reads a list of `count` whole numbers 0 or more at arg, which lie on the stack then. */
@@ -251,12 +251,18 @@ static int ranks_receive(lua_State *L) {
 static const luaL_Reg functions[] = {{"start", mpi_start}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-	{"stop", ranks_stop},           {"place", ranks_place},
-	{"abort", ranks_abort},         {"barrier", ranks_barrier},
-	{"meet", ranks_meet},           {"sum", ranks_sum},
-	{"broadcast", ranks_broadcast}, {"join", ranks_join},
-	{"exchange", ranks_exchange},   {"gather", ranks_gather},
-	{"send", ranks_send},           {"receive", ranks_receive},
+	{"stop", ranks_stop},
+	{"place", ranks_place},
+	{"abort", ranks_abort},
+	{"barrier", ranks_barrier},
+	{"meet", ranks_meet},
+	{"sum", ranks_sum},
+	{"broadcast", ranks_broadcast},
+	{"join", ranks_join},
+	{"exchange", ranks_exchange},
+	{"gather", ranks_gather},
+	{"send", ranks_send},
+	{"receive", ranks_receive},
 	{NULL, NULL},
 };
 

@@ -27,7 +27,7 @@ static enum ym_status too_large(struct ym_error *error) {
 }
 
 enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
-	int started, ended, given, code = MPI_Initialized(&started);
+	int started = 0, ended = 0, given, code = MPI_Initialized(&started);
 	MPI_Comm machine;
 	if (code == MPI_SUCCESS)
 		code = MPI_Finalized(&ended);

@@ -16,7 +16,7 @@ struct ym_ranks {
 	int neighbours; /* ranks on this machine, this one among them */
 	bool ours;      /* MPI was not started before */
 	bool running;
-	bool leaving;   /* has asked the others to meet */
+	bool leaving; /* has asked the others to meet */
 	MPI_Request meeting;
 };
 

@@ -22,7 +22,9 @@ end
 ---@param progress fun(share: number)  called with the share 0..1 that is done
 ---@return table report
 function M.new_listener(progress)
-  return setmetatable({ failures = 0, shown = false, drawn = false, quiet = true, heard = {}, listen = progress }, Report)
+  return setmetatable({
+    failures = 0, shown = false, drawn = false, quiet = true, heard = {}, listen = progress,
+  }, Report)
 end
 
 --- Whether an error value is the one with which Lua answers Ctrl-C, or a table with the

@@ -1,9 +1,9 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
-local cjson = require "cjson"
 local arguments = require "ym2612ml.cli.arguments"
+local cjson = require "cjson"
 local estimate = require "ym2612ml.estimate"
-local json = require "ym2612ml.json"
 local heard = require "ym2612ml.cli.match.heard"
+local json = require "ym2612ml.json"
 local ledgers = require "ym2612ml.cli.match.ledger"
 local loss = require "ym2612ml.cli.loss"
 local outputs = require "ym2612ml.cli.match.outputs"
@@ -377,8 +377,8 @@ local function new_job(options, report)
   end
   local job = {
     settings = settings, models = models, items = items, folder = options.output, report = report, json = options.json,
-    formats = options.format,
-    ranks = options.ranks, ledger = ledgers.open(options.output), inputs = {}, documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
+    formats = options.format, ranks = options.ranks, ledger = ledgers.open(options.output), inputs = {},
+    documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
   }
   for _, path in ipairs(found) do
     job.inputs[paths.identity(path) or path] = true

@@ -166,8 +166,7 @@ end
 --- Judges a learner, a block of sounds a step.
 ---@param learner ym2612ml.Learner
 ---@param set ym2612ml.SoundSet  of the learner's synthesizer, rate and length
----@param options? {split: "train"|"valid"|"test", count: integer, wav: string, examples: integer, ranks: ym2612ml.Ranks}
----  split: default "test"; count: only its first so many sounds; wav: a folder, which
+---@param options? table  split: "train", "valid" or "test", the "test"; count: only its first so many sounds; wav: a folder, which
 ---  exists, for the first sounds as WAV files of floats, each as example_001_original (of
 ---  the data set), _copy (rendered from the true parameters) and _reconstruction (from
 ---  those told); examples: how many, default 10; ranks (ym2612ml.Ranks): who share the

@@ -269,7 +269,7 @@ local function lead(ranks, count, job)
 end
 
 -- All of another rank's part.
-local function follow(ranks, count, job)
+local function follow(ranks, _, job)
   local ending, told = nil, core.clock()
   local function look(seconds)
     local _, head = receive(ranks, seconds)

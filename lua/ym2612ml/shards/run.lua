@@ -140,7 +140,8 @@ local function make_all(settings, place, make, dropped, report)
   local stage, name = "records", nil
   local function perform(i, tick)
     local shard, before = own[i], core.clock()
-    local there, arrays, left_out, kind = shards.made(shard), nil, nil, nil
+    local there = shards.made(shard)
+    local arrays, left_out, kind
     stage, name = there and "check" or "records", shard.name
     if there then
       arrays, left_out, kind = shards.read(shard)

@@ -103,9 +103,9 @@ function M.fit(net, data, options)
     own[name] = options[name]
   end
   local path = options.state and lfs.attributes(options.state, "mode") and options.state
-  local found, reason, why = read_state(path, options.ranks)
+  local found, unread, why = read_state(path, options.ranks)
   if found == nil then
-    return nil, reason, why
+    return nil, unread, why
   end
   own.resume = found or nil
   local next_step, training, kind = steps.start(net, data, own, "fit", path)

@@ -81,10 +81,10 @@ local function pack(figures)
 end
 
 local function unpack(text)
-  local figures, at, name, value = {}, 1, nil, nil
+  local figures, at = {}, 1
   while at <= #text do
-    name, value, at = string.unpack("<s1d", text, at)
-    figures[name] = value
+    local name, value, after = string.unpack("<s1d", text, at)
+    figures[name], at = value, after
   end
   return figures
 end
@@ -109,7 +109,7 @@ end
 -- figures of every trial; or nil after a failure, reported.
 local function try_all(options, set, report)
   local results = {}
-  local next_step = steps.new(function(tell)
+  local next_step = steps.new(function(report_step)
     work.each(options.ranks, options.trials, {
       perform = function(trial, tick)
         return try(options, set, trial, report, tick)
@@ -118,7 +118,7 @@ local function try_all(options, set, report)
         results[trial] = unpack(result)
       end,
       tell = function(done)
-        tell { done = done, total = options.trials }
+        report_step { done = done, total = options.trials }
       end,
     })
   end)
