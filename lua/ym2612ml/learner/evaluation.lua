@@ -166,11 +166,12 @@ end
 --- Judges a learner, a block of sounds a step.
 ---@param learner ym2612ml.Learner
 ---@param set ym2612ml.SoundSet  of the learner's synthesizer, rate and length
----@param options? table  split: "train", "valid" or "test", the "test"; count: only its first so many sounds; wav: a folder, which
----  exists, for the first sounds as WAV files of floats, each as example_001_original (of
----  the data set), _copy (rendered from the true parameters) and _reconstruction (from
----  those told); examples: how many, default 10; ranks (ym2612ml.Ranks): who share the
----  blocks, each calls this alike, and rank 0 alone has the summary
+---@param options? table  split: "train", "valid" or "test", the default; count: only its
+---  first so many sounds; wav: a folder, which exists, for the first sounds as WAV files of
+---  floats, each as example_001_original (of the data set), _copy (rendered from the true
+---  parameters) and _reconstruction (from those told); examples: how many, default 10; ranks
+---  (ym2612ml.Ranks): who share the blocks, each calls this alike, and rank 0 alone has the
+---  summary
 ---@return fun(): table|false|nil, string?, string? next  steps {done, total, and with the
 ---  last one summary}: split; count: of sounds; parameters and means, of those that the
 ---  learner tells, and measures, a table a sound, as of learner/measure.lua; sounds: of

@@ -12,7 +12,8 @@ local steps = require "ym2612ml.steps"
 local M = {}
 
 local WAIT = 0.05 -- seconds between two looks at what the others did, while there is no work
-local SELDOM = 0.2 -- seconds between two tellings of how far an item is
+local SELDOM = 0.2 -- seconds between two tellings of how far an item is; of many ranks more
+local SOON = 0.75 -- share of an item that is done when the next one is asked for
 
 local function send(ranks, to, head, bytes)
   steps.must(ranks.core:send(to, json.encode(head) .. "\n" .. (bytes or "")))
@@ -268,51 +269,86 @@ local function lead(ranks, count, job)
   end
 end
 
+-- Another rank: what it has asked for, and was answered.
+local Hand = {}
+Hand.__index = Hand
+
+-- Reads one message within so many seconds, if there is one.
+function Hand:look(seconds)
+  local _, head = receive(self.ranks, seconds)
+  if head and head.stop then
+    self.ending = head
+  elseif head then
+    self.item = math.tointeger(head.item)
+  end
+end
+
+function Hand:ask()
+  if not self.asked then
+    self.asked = true
+    send(self.ranks, 0, { want = true })
+  end
+end
+
+-- The next item, waited for; nil when it is over.
+function Hand:next()
+  self:ask()
+  while not self.item and not self.ending do
+    self:look(WAIT)
+    self.job.tell(0)
+  end
+  local item = self.item
+  self.item, self.asked = nil, false
+  return not self.ending and item or nil
+end
+
+-- Between the steps of an item: asks for the next one before it is done, because rank 0
+-- answers only between its own steps.
+function Hand:tick(share)
+  self:look(0)
+  if self.ending then
+    steps.fail(self.ending.failed or "stopped", self.ending.kind or "cancelled")
+  elseif share >= SOON then
+    self:ask()
+  end
+  if core.clock() - self.told > SELDOM * math.max(1, self.ranks.size / 16) then
+    self.told = core.clock()
+    send(self.ranks, 0, { share = share })
+  end
+  self.job.tell(0)
+end
+
+-- An item. A failure is told, and the end awaited.
+function Hand:work(item)
+  local fine, result = pcall(self.job.perform, item, function(share)
+    self:tick(share)
+  end)
+  if fine then
+    return send(self.ranks, 0, { result = item }, result)
+  elseif self.ending then
+    return
+  end
+  local message, kind = reason_of(result)
+  self.problem = result
+  send(self.ranks, 0, { failed = message, kind = kind })
+  while not self.ending do
+    self:look(WAIT)
+  end
+end
+
 -- All of another rank's part.
 local function follow(ranks, _, job)
-  local ending, told = nil, core.clock()
-  local function look(seconds)
-    local _, head = receive(ranks, seconds)
-    ending = head and head.stop and head or ending
-    return head
-  end
-  local function tick(share)
-    look(0)
-    if ending then
-      steps.fail(ending.failed or "stopped", ending.kind or "cancelled")
-    elseif core.clock() - told > SELDOM then
-      told = core.clock()
-      send(ranks, 0, { share = share })
-    end
-    job.tell(0)
-  end
-  local problem
-  while not ending do
-    send(ranks, 0, { want = true })
-    local head
-    repeat
-      head = look(WAIT)
-      job.tell(0)
-    until head
-    if not ending then
-      local fine, result = pcall(job.perform, math.tointeger(head.item), tick)
-      if fine then
-        send(ranks, 0, { result = head.item }, result)
-      elseif not ending then
-        local message, kind = reason_of(result)
-        problem = result
-        send(ranks, 0, { failed = message, kind = kind })
-        repeat
-          look(WAIT)
-        until ending
-      end
-    end
+  local hand = setmetatable({ ranks = ranks, job = job, told = core.clock(), asked = false }, Hand)
+  local item = hand:next()
+  while item do
+    hand:work(item)
+    item = hand:next()
   end
   send(ranks, 0, { ended = true })
-  if problem and type(problem) ~= "table" then
-    error(problem, 0)
-  elseif ending.failed then
-    raise(ranks, ending.failed, ending.kind)
+  if hand.problem and type(hand.problem) ~= "table" then
+    error(hand.problem, 0)
+  elseif hand.ending.failed then
+    raise(ranks, hand.ending.failed, hand.ending.kind)
   end
 end
 
