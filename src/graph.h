@@ -134,8 +134,8 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 ** each other what they have found. The results are the bits of ym_graph_backward.
 ** 1. ym_graph_begin; the rows are those of the share, of a run laid out for it, apart.
 ** 2. ym_graph_advance until it is 0: at each stop, its blocks are wanted in all rows.
-** 3. ym_graph_slopes: every part's gradients are in ym_graph_partials then.
-** 4. ym_graph_sum of all parts, in their order, into ym_graph_gradients; every process
+** 3. ym_graph_slopes: sums of gradients over blocks of parts are in ym_graph_partials then.
+** 4. ym_graph_sum of all processes' blocks, in their order, into ym_graph_gradients; each
 **    needs those beyond the parameters, and of these those that it learns.
 ** 5. ym_graph_settle, ym_graph_part_loss. */
 enum ym_status ym_graph_begin(struct ym_graph *graph, struct ym_pool *pool,
@@ -145,12 +145,15 @@ enum ym_status ym_graph_begin(struct ym_graph *graph, struct ym_pool *pool,
 int ym_graph_advance(struct ym_graph *graph, struct ym_pool *pool, float *blocks[2],
                      size_t row[2]);
 void ym_graph_slopes(struct ym_graph *graph, struct ym_pool *pool);
-/* (parts of the share, ym_graph_summed) floats. */
+/* (ym_share_blocks, ym_graph_summed) floats. */
 float *ym_graph_partials(const struct ym_graph *graph);
-/* Gradients first .. first + count - 1 become the sums of as many columns of partials, in
-** parts rows. */
-void ym_graph_sum(struct ym_graph *graph, const float *partials, size_t parts,
-                  size_t first, size_t count);
+/* Blocks of parts that a share amounts to, the fewer the rounder its ends. */
+size_t ym_share_blocks(const struct ym_share *share);
+/* Gradients first .. first + count - 1 become the sums of as many columns of partials, of
+** all blocks: a row each, which are changed. The share of process i has the parts from
+** starts[i] to below starts[i + 1]. */
+void ym_graph_sum(struct ym_graph *graph, float *columns, const size_t *starts,
+                  size_t shares, size_t first, size_t count);
 /* The last that can fail: unusable data was met in a part of the share. */
 enum ym_status ym_graph_settle(struct ym_graph *graph, struct ym_error *error);
 /* The sum of the loss over part number `own` of the share; the mean loss out of the sums

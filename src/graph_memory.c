@@ -64,10 +64,11 @@ static void place_node(struct layout *layout, struct ym_node *node) {
 static void place_all(struct ym_graph *graph, struct layout *layout) {
 	const struct ym_extent *extent = layout->extent;
 	bool apart = extent->training && extent->apart;
-	size_t threads = extent->training && !apart ? (size_t)extent->threads : 0;
+	size_t threads = extent->training ? (size_t)extent->threads : 0;
 	float *gradients = take(layout, extent->training ? 1 : 0, graph->summed);
-	float *partials = take(layout, apart ? extent->share.count : 0, graph->summed);
-	float *workspace = take(layout, threads, graph->task_size);
+	float *partials = take(layout, apart ? ym_share_blocks(&extent->share) : 0,
+	                       graph->summed);
+	float *workspace = take(layout, threads * YM_LEVELS, graph->task_size);
 	for (int index = 0; index < graph->count; index++) {
 		struct ym_node *node = &graph->nodes[index];
 		if (!node->view) {
@@ -81,7 +82,7 @@ static void place_all(struct ym_graph *graph, struct layout *layout) {
 	}
 	if (layout->base != NULL) {
 		graph->gradients = gradients;
-		graph->partials = partials;
+		graph->partials = apart ? partials : NULL;
 		graph->workspace = workspace;
 	}
 }
@@ -114,7 +115,7 @@ void ym_graph_place(struct ym_graph *graph, const struct ym_extent *extent,
 	layout.base = memory;
 	place_all(graph, &layout);
 	if (extent->training)
-		clear_gaps(graph, extent->apart ? extent->share.count : 0);
+		clear_gaps(graph, extent->apart ? ym_share_blocks(&extent->share) : 0);
 }
 
 void ym_graph_level(struct ym_graph *graph, enum ym_simd level) {

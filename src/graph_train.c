@@ -1,8 +1,8 @@
 /*
 ** Training. Parts of the minibatch go forward and back on different threads; then the
 ** gradients of what all parts share are summed, task by task, each part's on its own and
-** then part after part; then, back, what is not batched. So it does not matter which
-** thread, or which of several processes, computed a part.
+** then those of the parts, in a fixed order; then, back, what is not batched. So it does not
+** matter which thread, or which of several processes, computed a part.
 ** Nodes that need the whole minibatch at once (struct ym_whole) cut a run in stretches:
 ** all parts go through one before any starts the next.
 */
@@ -252,56 +252,101 @@ static void add_floats(float *restrict to, const float *restrict from, size_t co
 		to[at] += from[at];
 }
 
-/* One task: the sum of the parts' gradients, part after part. */
+/* The order in which parts are summed is that of a tree, so that whoever has parts side by
+** side can sum most of them: two neighbouring blocks of 1, 2, 4, ... parts are one as soon
+** as both are there, the first starting at a multiple of twice their size; what is left at
+** the end is summed from the last to the first. The blocks so far are a stack. */
+struct blocks {
+	size_t start[2 * YM_LEVELS], size[2 * YM_LEVELS];
+	int depth;
+};
+
+/* Puts a block on the stack. Returns how many times what is on top has to be added to what
+** is below it. */
+static int push(struct blocks *blocks, size_t start, size_t size) {
+	int merged = 0;
+	for (; blocks->depth > 0; blocks->depth--, merged++) {
+		int top = blocks->depth - 1;
+		if (blocks->size[top] != size || blocks->start[top] % (2 * size) != 0)
+			break;
+		start = blocks->start[top];
+		size *= 2;
+	}
+	blocks->start[blocks->depth] = start;
+	blocks->size[blocks->depth++] = size;
+	return merged;
+}
+
+/* The blocks that parts first .. first + count - 1 amount to. */
+static struct blocks blocks_of(size_t first, size_t count) {
+	struct blocks blocks = {.depth = 0};
+	for (size_t part = first; part < first + count; part++)
+		push(&blocks, part, 1);
+	return blocks;
+}
+
+size_t ym_share_blocks(const struct ym_share *share) {
+	return (size_t)blocks_of(share->first, share->count).depth;
+}
+
+/* One task: the gradients of the own parts become sums, in blocks: one, or those that are
+** wanted apart. Blocks on the stack lie where they will be wanted, or on the worker's own
+** memory. */
 static void run_task(void *context, size_t which, int worker) {
 	struct ym_run *run = context;
 	const struct ym_graph *graph = run->graph;
 	const struct ym_task *task = &graph->tasks[which];
 	const struct ym_node *target = &graph->nodes[task->node];
 	size_t line = ym_node_line(target), count = task->count * line;
-	float *gradient = target->gradient + task->first * line;
-	float *partial = graph->workspace + (size_t)worker * graph->task_size;
+	size_t kept = graph->partials == NULL ? 1 : ym_share_blocks(&run->share);
+	float *workspace = graph->workspace + (size_t)worker * YM_LEVELS * graph->task_size;
+	float *at[3 * YM_LEVELS];
+	struct blocks blocks = {.depth = 0};
 	struct ym_arithmetic before = ym_arithmetic_begin();
-	memset(gradient, 0, count * sizeof *gradient);
+	for (size_t slot = 0; slot < kept; slot++)
+		at[slot] = (graph->partials == NULL ? graph->gradients
+		                                    : graph->partials + slot * graph->summed) +
+		           target->slope_offset + task->first * line;
+	for (size_t slot = 0; slot < YM_LEVELS; slot++)
+		at[kept + slot] = workspace + slot * graph->task_size;
 	for (size_t own = 0; own < run->share.count; own++) {
-		float *into = own == 0 ? gradient : partial;
-		if (own > 0)
-			memset(partial, 0, count * sizeof *partial);
-		add_part(run, task, own, into);
-		if (own > 0)
-			add_floats(gradient, partial, count);
+		float **top = &at[blocks.depth];
+		memset(*top, 0, count * sizeof **top);
+		add_part(run, task, own, *top);
+		for (int left = push(&blocks, run->share.first + own, 1); left > 0;
+		     left--, top--)
+			add_floats(top[-1], *top, count);
+	}
+	while (graph->partials == NULL && blocks.depth > 1) {
+		blocks.depth--;
+		add_floats(at[blocks.depth - 1], at[blocks.depth], count);
 	}
 	ym_arithmetic_end(before);
 }
 
-/* One task of one part, whose gradient is kept apart. */
-static void run_partial(void *context, size_t which, int worker) {
-	struct ym_run *run = context;
-	const struct ym_graph *graph = run->graph;
-	size_t own = which / graph->task_count;
-	const struct ym_task *task = &graph->tasks[which % graph->task_count];
-	const struct ym_node *target = &graph->nodes[task->node];
-	size_t line = ym_node_line(target);
-	float *partial = graph->partials + own * graph->summed + target->slope_offset +
-	                 task->first * line;
-	struct ym_arithmetic before = ym_arithmetic_begin();
-	(void)worker;
-	memset(partial, 0, task->count * line * sizeof *partial);
-	add_part(run, task, own, partial);
-	ym_arithmetic_end(before);
-}
-
 void ym_graph_slopes(struct ym_graph *graph, struct ym_pool *pool) {
-	ym_pool_run(pool, graph->run->share.count * graph->task_count, run_partial,
+	ym_pool_run(pool, graph->run->share.count > 0 ? graph->task_count : 0, run_task,
 	            graph->run);
 }
 
-void ym_graph_sum(struct ym_graph *graph, const float *partials, size_t parts,
-                  size_t first, size_t count) {
+void ym_graph_sum(struct ym_graph *graph, float *columns, const size_t *starts,
+                  size_t shares, size_t first, size_t count) {
+	float *at[2 * YM_LEVELS];
+	struct blocks all = {.depth = 0};
 	struct ym_arithmetic before = ym_arithmetic_begin();
-	memcpy(graph->gradients + first, partials, count * sizeof *partials);
-	for (size_t part = 1; part < parts; part++)
-		add_floats(graph->gradients + first, partials + part * count, count);
+	for (size_t share = 0; share < shares; share++) {
+		struct blocks own = blocks_of(starts[share], starts[share + 1] - starts[share]);
+		for (int block = 0; block < own.depth; block++, columns += count) {
+			float **top = &at[all.depth];
+			*top = columns;
+			for (int left = push(&all, own.start[block], own.size[block]); left > 0;
+			     left--, top--)
+				add_floats(top[-1], *top, count);
+		}
+	}
+	for (; all.depth > 1; all.depth--)
+		add_floats(at[all.depth - 2], at[all.depth - 1], count);
+	memcpy(graph->gradients + first, at[0], count * sizeof **at);
 	ym_arithmetic_end(before);
 }
 
@@ -338,7 +383,7 @@ enum ym_status ym_graph_backward(struct ym_graph *graph, struct ym_pool *pool,
 		return status;
 	while (ym_graph_advance(graph, pool, blocks, row) > 0)
 		continue; /* all rows are here */
-	ym_pool_run(pool, graph->task_count, run_task, graph->run);
+	ym_graph_slopes(graph, pool);
 	*loss = ym_graph_mean_loss(graph, graph->run->loss, all.count);
 	return ym_graph_settle(graph, error);
 }

@@ -14,7 +14,7 @@ void ym_reserve_run(lua_State *L, const struct ym_extent *extent) {
 	struct ym_graph_box *box = ym_check_graph(L);
 	size_t need = ym_graph_measure(box->graph, extent);
 	float *memory;
-	box->learned = box->begun = box->parts = 0;
+	box->learned = box->begun = box->parts = box->blocks = 0;
 	if (need == 0)
 		luaL_error(L, "not enough memory");
 	if (need > box->work) {

@@ -3,6 +3,7 @@
 ** ym2612ml.nn.sharing calls in turn, moving what processes tell each other between the
 ** calls. Counts of pieces are of the optimiser (optim.h).
 */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,12 +54,21 @@ static int nn_rows(lua_State *L) {
 	return 2;
 }
 
+/* blocks(first, count) -> how many rows of partials the parts first (from 0) .. first +
+** count - 1 amount to */
+static int nn_blocks(lua_State *L) {
+	struct ym_share share = {.first = check_count(L, 1, INT_MAX)};
+	share.count = check_count(L, 2, INT_MAX);
+	lua_pushinteger(L, (lua_Integer)ym_share_blocks(&share));
+	return 1;
+}
+
 /* graph:begin(feeds, order, first, count, draw, rows, part, parts) -> true. The rows fed
 ** are those of the parts part (from 0) .. part + parts - 1 of a minibatch of `rows`. */
 static int graph_begin(lua_State *L) {
 	struct ym_graph_box *box = ym_check_graph(L);
 	uint64_t draw = (uint64_t)luaL_checkinteger(L, 6);
-	struct ym_extent extent = {.training = true, .apart = true, .threads = 1};
+	struct ym_extent extent = {.training = true, .apart = true};
 	struct ym_rows rows;
 	struct ym_error error;
 	size_t parts;
@@ -70,12 +80,14 @@ static int graph_begin(lua_State *L) {
 	if (ym_read_rows(L, 2, &rows, &error) != YM_OK)
 		return ym_push_outcome(L, &error);
 	extent.rows = rows.rows;
+	extent.threads = ym_pool_threads(ym_state_pool(L));
 	ym_reserve_run(L, &extent);
 	if (ym_graph_begin(box->graph, ym_state_pool(L), &rows, &extent.share, draw,
 	                   &error) != YM_OK)
 		return ym_push_outcome(L, &error);
 	box->begun = extent.share.rows;
 	box->parts = extent.share.count;
+	box->blocks = ym_share_blocks(&extent.share);
 	lua_pushboolean(L, true);
 	return 1;
 }
@@ -97,29 +109,48 @@ static int graph_advance(lua_State *L) {
 	return 1;
 }
 
-/* graph:slopes() -> partials (parts, summed): the gradients of every own part, or nil
+/* graph:slopes() -> partials (blocks, summed): the gradients of the own parts, or nil
 ** without any; gradients (summed), which are to become the sums of all parts */
 static int graph_slopes(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
-	size_t parts = ym_check_graph(L)->parts, width = ym_graph_summed(graph);
+	size_t blocks = ym_check_graph(L)->blocks, width = ym_graph_summed(graph);
 	ym_graph_slopes(graph, ym_state_pool(L));
-	if (parts > 0)
-		push_block(L, ym_graph_partials(graph), parts, width);
+	if (blocks > 0)
+		push_block(L, ym_graph_partials(graph), blocks, width);
 	else
 		lua_pushnil(L);
 	push_block(L, ym_graph_gradients(graph), 0, width);
 	return 2;
 }
 
-/* graph:sum(partials, first): the gradients from number first (0) on become the sums of
-** the columns of partials, f32 (all parts, columns) */
+/* graph:sum(columns, starts, first): the gradients from number first (0) on become the sums
+** of the columns, f32 (all blocks, columns); starts: the part, from 0, that each process
+** begins with, and how many there are */
 static int graph_sum(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
-	const struct ym_tensor *partials = ym_check_f32(L, 2, 2);
-	size_t width = ym_graph_summed(graph), first = check_count(L, 3, width);
-	luaL_argcheck(L, partials->shape[1] <= width - first && partials->shape[0] > 0, 2,
-	              "out of range");
-	ym_graph_sum(graph, partials->data, partials->shape[0], first, partials->shape[1]);
+	struct ym_tensor *columns = ym_check_tensor(L, 2);
+	size_t width = ym_graph_summed(graph), first = check_count(L, 4, width), rows = 0;
+	size_t shares, *starts;
+	luaL_checktype(L, 3, LUA_TTABLE);
+	shares = lua_rawlen(L, 3);
+	starts = lua_newuserdatauv(L, (shares + 1) * sizeof *starts, 0);
+	for (size_t share = 0; share < shares; share++) {
+		lua_rawgeti(L, 3, (lua_Integer)share + 1);
+		starts[share] = check_count(L, -1, ym_graph_parts(ym_check_graph(L)->begun));
+		lua_pop(L, 1);
+		luaL_argcheck(L, share == 0 || starts[share] >= starts[share - 1], 3, "falls");
+	}
+	for (size_t share = 0; share + 1 < shares; share++) {
+		struct ym_share own = {.first = starts[share]};
+		own.count = starts[share + 1] - starts[share];
+		rows += ym_share_blocks(&own);
+	}
+	luaL_argcheck(L,
+	              columns->type == YM_F32 && columns->rank == 2 && rows > 0 &&
+	                  ym_tensor_contiguous(columns) && columns->shape[0] == rows &&
+	                  columns->shape[1] <= width - first,
+	              2, "has another shape");
+	ym_graph_sum(graph, columns->data, starts, shares - 1, first, columns->shape[1]);
 	return 0;
 }
 
@@ -194,10 +225,8 @@ static int nn_pieces(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-	{"parts", nn_parts},
-	{"rows", nn_rows},
-	{"pieces", nn_pieces},
-	{NULL, NULL},
+	{"parts", nn_parts},   {"rows", nn_rows}, {"blocks", nn_blocks},
+	{"pieces", nn_pieces}, {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

@@ -24,6 +24,7 @@ struct ym_graph_box {
 	size_t learned; /* rows of the last run when it went backward, else 0 */
 	size_t begun;  /* rows of the minibatch of which the last run has a share, else 0 */
 	size_t parts;  /* of that share */
+	size_t blocks; /* that they amount to */
 	bool finished; /* no more nodes, and the weights have memory */
 };
 

@@ -19,6 +19,9 @@
 ** rows each, up to the most. */
 enum { YM_PARTS = 4, YM_PART_ROWS = 128, YM_MOST_PARTS = 64 };
 
+/* Blocks of 1, 2, 4 ... parts, up to the most. */
+enum { YM_LEVELS = 7 };
+
 /* So many products for one row are worth being shared by threads: see ym_node. */
 enum { YM_SLICED = 1 << 20 };
 
@@ -97,8 +100,9 @@ struct ym_graph {
 	size_t task_count, task_size; /* task_size: floats of the largest */
 	size_t summed;                /* floats of all gradients that are not batched */
 	float *gradients; /* these, of the parameters first, in a training run */
-	float *partials;  /* (parts, summed): each part's share, where they are wanted */
-	float *workspace; /* (threads, task_size): where they are not */
+	float
+		*partials; /* (blocks, summed): their sums over parts, where these are wanted */
+	float *workspace; /* (threads, YM_LEVELS, task_size) */
 	struct ym_run *run;
 };
 

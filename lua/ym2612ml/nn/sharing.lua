@@ -1,6 +1,6 @@
 -- A step of training that several ranks share. Each computes some of the fixed parts of the
--- minibatch, then the sum of all parts' gradients over a slice of the parameters, in the
--- order of the parts, and learns that slice; then all have all weights. So the bits are those
+-- minibatch and sums their gradients as far as the fixed order allows; then, of a slice of
+-- the parameters, what all ranks have, and learns that slice; then all have all weights. So the bits are those
 -- of one process. Only the moments of the optimizer remain where their slice is: `complete`
 -- brings them together.
 local core = require "ym2612ml.core"
@@ -47,19 +47,20 @@ end
 -- Sums the gradients of the own slice; those of what is computed from parameters alone,
 -- which lie behind them, are summed by the last rank for all.
 local function sum(net, ranks, slices, parts)
-  local graph, counts = net.core, {}
+  local graph, counts, blocks = net.core, {}, 0
   local partials, gradients = graph:slopes()
   local all = #gradients
   local starts = table.move(slices, 1, #slices, 1, {})
   local parameters = starts[#starts]
   starts[#starts] = all
   for i = 1, ranks.size do
-    counts[i] = parts[i + 1] - parts[i]
+    counts[i] = core.nn.blocks(parts[i], parts[i + 1] - parts[i])
+    blocks = blocks + counts[i]
   end
   local first, width = starts[ranks.rank + 1], starts[ranks.rank + 2] - starts[ranks.rank + 1]
   local columns = net.columns
-  if not columns or columns:shape()[1] ~= parts[#parts] or columns:shape()[2] ~= width then
-    columns = core.tensor.new { parts[#parts], width }
+  if not columns or columns:shape()[1] ~= blocks or columns:shape()[2] ~= width then
+    columns = core.tensor.new { blocks, width }
     net.columns = columns
   end
   local done, message, kind = ranks.core:exchange(partials, counts, starts, columns)
@@ -67,7 +68,7 @@ local function sum(net, ranks, slices, parts)
     return nil, message, kind
   end
   if width > 0 then
-    graph:sum(columns, first)
+    graph:sum(columns, parts, first)
   end
   if all > parameters then
     return ranks.core:broadcast(gradients:slice(parameters + 1, all), ranks.size - 1)
