@@ -526,7 +526,8 @@ describe("a shared step #c", function()
   end)
 
   it("splits large minibatches in more parts", function()
-    for rows, parts in pairs { [0] = 0, [3] = 3, [4] = 4, [512] = 4, [639] = 4, [640] = 5, [8192] = 64, [100000] = 64 } do
+    local expected = { [0] = 0, [3] = 3, [4] = 4, [512] = 4, [639] = 4, [640] = 5, [8192] = 64, [100000] = 64 }
+    for rows, parts in pairs(expected) do
       assert.equal(parts, core.parts(rows))
     end
     assert.same({ 257, 128 }, { core.rows(8192, 2, 1) })

@@ -68,27 +68,27 @@ local function tell(message)
   io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " "):gsub("%c", "?")), "\n")
 end
 
---- Prints a failure and counts it.
----@param message string one line that names the file or argument
-function Report:fail(message)
+-- Prints a message, or keeps it, or neither.
+local function speak(self, kind, message)
   self:clear()
-  self.failures, self.first = self.failures + 1, self.first or message
   if self.heard then
-    self.heard[#self.heard + 1] = { "fail", message }
+    self.heard[#self.heard + 1] = { kind, message }
   elseif not self.quiet then
     tell(message)
   end
 end
 
+--- Prints a failure and counts it.
+---@param message string one line that names the file or argument
+function Report:fail(message)
+  self.failures, self.first = self.failures + 1, self.first or message
+  speak(self, "fail", message)
+end
+
 --- Prints a remark that is no failure.
 ---@param message string
 function Report:note(message)
-  self:clear()
-  if self.heard then
-    self.heard[#self.heard + 1] = { "note", message }
-  elseif not self.quiet then
-    tell(message)
-  end
+  speak(self, "note", message)
 end
 
 --- Prints, and counts, what another report heard.
