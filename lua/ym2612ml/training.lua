@@ -191,6 +191,7 @@ local function run(settings, report)
   end)
   local axes = must(pca.load(join(settings.output, models.files.pca)))
   local data, hash = notes.load(settings, notes.make(settings, sources, features, axes, report))
+  work.alike(group, "has other notes", hash)
   local aside = notes.validation(settings, sources, features, axes)
   local summary = { records = #data.x, sha256 = hash, networks = {} }
   local function fit(name, net, part, part_aside)

@@ -49,7 +49,7 @@ local function started_as()
 end
 
 -- Joins the other processes; or nil and why not.
-local function join(command, arguments)
+local function join(command, arguments, report)
   if not SHARED[command] then
     return nil, ("%s: the work of this command is not shared: run it without mpirun"):format(command)
   end
@@ -60,6 +60,9 @@ local function join(command, arguments)
   local ranks, message = mpi.start()
   if not ranks then
     return nil, message
+  elseif ranks.size == 1 and report.quiet then
+    report.quiet = false -- there is no other one that would tell
+    return nil, "these processes were started together, but not by Open MPI's mpirun"
   end
   local alike
   alike, message = ranks:alike { { "was started with other arguments", json.encode(arguments) } }
@@ -84,7 +87,7 @@ local function work(arguments, report)
   local options = new_parser():parse(arguments)
   local ranks, message
   if started_as() then
-    ranks, message = join(options.command, arguments)
+    ranks, message = join(options.command, arguments, report)
     if not ranks then
       return report:fail(message)
     end

@@ -6,6 +6,7 @@ local nn = require "ym2612ml.nn"
 local ranks = require "ym2612ml.ranks"
 local schedules = require "ym2612ml.train.schedules"
 local state = require "ym2612ml.train.state"
+local store = require "ym2612ml.store"
 
 local M = {}
 
@@ -301,7 +302,8 @@ end
 ---  message, kind ("diverged", "input") when a step failed, and nothing was changed, or
 ---  when the validation data cannot be used
 ---@return string? message
----@return string? kind  "format": resume is damaged or of another network
+---@return string? kind  "format": resume is damaged or of another network; "input": ranks
+---  have other settings or weights
 function M.steps(net, data, options)
   local next_step, message, kind = M.start(net, data, check.options(options, M.rules, 3, "steps"), "steps")
   if not next_step then
@@ -354,6 +356,15 @@ function M.start(net, data, options, name, path)
   if options.resume then
     local done, message, kind = state.restore(training, options.resume, path)
     if not done then
+      return nil, message, kind
+    end
+  end
+  if options.ranks then
+    local alike, message, kind = options.ranks:alike {
+      { "trains with other settings", training.signature },
+      { "begins with other weights", store.sha256(net.core:weights():bytes()) },
+    }
+    if not alike then
       return nil, message, kind
     end
   end
