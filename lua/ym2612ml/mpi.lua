@@ -32,10 +32,11 @@ end
 --- whose results would not be the same bits, are refused. So that the ranks on a machine
 --- share its processors, each has their number divided by the ranks there as its number of
 --- threads (ym.threads), or as many as it was bound to.
+---@param tell? fun(message: string)  called where ranks are refused, before any of them ends
 ---@return ym2612ml.Ranks? ranks
 ---@return string? message
 ---@return string? kind  "input": ranks that do not fit together; "io": what MPI says
-function M.start()
+function M.start(tell)
   local started, message, kind = mpi.start()
   if not started then
     return nil, message, kind
@@ -47,6 +48,9 @@ function M.start()
     { "works with other instructions", core.simd() },
   }
   if not alike then
+    if tell then
+      tell(message)
+    end
     self:close()
     return nil, message, kind
   end

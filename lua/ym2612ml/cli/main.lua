@@ -48,27 +48,33 @@ local function started_as()
   return os.getenv "OMPI_COMM_WORLD_SIZE" ~= "1" and tonumber(rank) or nil
 end
 
--- Joins the other processes; or nil and why not.
+-- Joins the other processes. Returns nil after a failure, reported before any of them ends.
 local function join(command, arguments, report)
+  local function fail(message)
+    report:fail(message)
+  end
   if not SHARED[command] then
-    return nil, ("%s: the work of this command is not shared: run it without mpirun"):format(command)
+    return fail(("%s: the work of this command is not shared: run it without mpirun"):format(command))
   end
   local found, mpi = pcall(require, "ym2612ml.mpi")
+  report.joins = true
   if not found then
-    return nil, ("mpirun: this ym2612ml was built without Open MPI (%s)"):format(mpi:match("^[^\n]*"))
+    report.quiet = false -- perhaps only on this machine
+    return fail(("mpirun: this ym2612ml was built without Open MPI (%s)"):format(mpi:match("^[^\n]*")))
   end
-  local ranks, message = mpi.start()
+  local ranks, message, kind = mpi.start(fail)
   if not ranks then
-    return nil, message
+    return kind ~= "input" and fail(message) or nil
   elseif ranks.size == 1 and report.quiet then
     report.quiet = false -- there is no other one that would tell
-    return nil, "these processes were started together, but not by Open MPI's mpirun"
+    return fail "these processes were started together, but not by Open MPI's mpirun"
   end
   local alike
   alike, message = ranks:alike { { "was started with other arguments", json.encode(arguments) } }
   if not alike then
+    fail(message)
     ranks:close()
-    return nil, message
+    return nil
   end
   return ranks
 end
@@ -85,11 +91,10 @@ end
 -- Parses the arguments and does what they say.
 local function work(arguments, report)
   local options = new_parser():parse(arguments)
-  local ranks, message
   if started_as() then
-    ranks, message = join(options.command, arguments, report)
+    local ranks = join(options.command, arguments, report)
     if not ranks then
-      return report:fail(message)
+      return
     end
     options.ranks, report.ranks = ranks, ranks
   end
@@ -121,6 +126,8 @@ function M.run(arguments)
   local status = not ok and tell_problem(problem, report) or 0
   if report.ranks then
     leave(report.ranks, report)
+  elseif report.quiet and not report.joins then
+    return 0 -- mpirun ends all when one fails, and the first one is still to tell why
   end
   return status == 0 and report.failures > 0 and 1 or status
 end
