@@ -262,6 +262,7 @@ local function lead(ranks, count, job)
       desk:stop_all()
     end
   end
+  wait_for_all(ranks) -- so that no message is taken for one of the work that follows
   if desk.problem and type(desk.problem) ~= "table" then
     error(desk.problem, 0)
   elseif desk.failed then
@@ -345,6 +346,7 @@ local function follow(ranks, _, job)
     item = hand:next()
   end
   send(ranks, 0, { ended = true })
+  wait_for_all(ranks)
   if hand.problem and type(hand.problem) ~= "table" then
     error(hand.problem, 0)
   elseif hand.ending.failed then
