@@ -17,7 +17,7 @@ BINDIR = $(PREFIX)/bin
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
-TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2
+TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2 openmpi-bin libopenmpi-dev
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
 ROM_PACKAGES = binutils-m68k-linux-gnu
@@ -71,6 +71,22 @@ build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 lua/ym2612ml/core.so: $(OBJECTS)
 	@echo "link $@"
 	@$(CC) $(CFLAGS) -shared -o $@ $^ $(CORE_LIBS)
+
+# ym2612ml.mpi, where Open MPI is there.
+MPI_CORE = lua/ym2612ml/mpi/core.so
+MPI_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/mpi/*.c)) \
+  .build/lua_failure.o .build/tensor.o .build/convert.o .build/ym.o
+MPICC := $(shell command -v mpicc 2>/dev/null)
+ifneq ($(MPICC),)
+build: $(MPI_CORE)
+endif
+
+.build/mpi/%.o: KERNEL = $(addprefix -isystem ,$(shell $(MPICC) --showme:incdirs))
+
+$(MPI_CORE): $(MPI_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(MPICC) $(CFLAGS) -shared -o $@ $^
 
 .build/asan/ym2612ml/core.so: $(CHECKED)
 	@mkdir -p $(@D)
@@ -186,7 +202,7 @@ examples: build
 embed: build .build/host
 	$(HERE) .build/host examples/embed/host.lua
 
-FORMATTED = src/*.[ch] src/live/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
@@ -267,6 +283,8 @@ install: build
 	install -d "$(DESTDIR)$(LIBDIR)/ym2612ml" "$(DESTDIR)$(BINDIR)"
 	install -m 755 lua/ym2612ml/core.so "$(DESTDIR)$(LIBDIR)/ym2612ml/core.so"
 	$(if $(LIVE),install -D -m 755 lua/$(LIVE) "$(DESTDIR)$(LIBDIR)/$(LIVE)")
+	if [ -f $(MPI_CORE) ]; then install -D -m 755 $(MPI_CORE) \
+	  "$(DESTDIR)$(LIBDIR)/ym2612ml/mpi/core.so"; fi
 	cd lua && find ym2612ml -name '*.lua' -exec \
 	  install -D -m 644 {} "$(DESTDIR)$(LUADIR)/{}" \;
 	install -d "$(DESTDIR)$(LUADIR)/ym2612ml/models" "$(DESTDIR)$(LUADIR)/ym2612ml/types"
@@ -275,7 +293,7 @@ install: build
 	install -m 755 lua/ym2612ml/cli.lua "$(DESTDIR)$(BINDIR)/ym2612ml"
 
 clean:
-	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so
+	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so $(MPI_CORE)
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \

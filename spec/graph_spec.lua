@@ -435,3 +435,115 @@ describe("misuse of a network", function()
     misuse(function() still:evaluate { x = { { 1 } } } end, "needs a network with an output named 'loss'")
   end)
 end)
+
+describe("a shared step #c", function()
+  local core = require("ym2612ml.core").nn
+  local ROWS, DRAW = 22, 7
+  local rng = ym.rng.new { seed = 2 }
+  local x, y = ym.tensor.new { ROWS, 12, 2 }, ym.tensor.new { ROWS, 3 }
+  for row = 1, ROWS do
+    for at = 1, 12 do
+      x[row][at]:set(1, rng:normal())
+      x[row][at]:set(2, rng:normal())
+    end
+    for at = 1, 3 do
+      y:set(row, at, rng:normal())
+    end
+  end
+
+  local function build()
+    local net = ym.nn.graph(function(g)
+      local h = ym.nn.conv(g:input("x", { 12, 2 }), 5, { activation = "relu" })
+      h = ym.nn.conv(ym.nn.batch_norm(h), 4):reshape { 48 }:dropout { rate = 0.2 }
+      local scale = g:param("scale", { 3 }, { init = "ones" }):exp()
+      return { loss = (ym.nn.dense(ym.nn.batch_norm(h), 3) * scale):mse(g:input("y", { 3 })) }
+    end, { seed = 4 })
+    return net, ym.nn.optimizer(net, { method = "adamw", clip = 0.5 })
+  end
+
+  local function feeds(net)
+    return { [net.input_nodes.x] = x, [net.input_nodes.y] = y }
+  end
+
+  -- What processes would do, each with the parts from starts[i] to below starts[i + 1].
+  local function share(starts)
+    local list, losses, squares, pieces = {}, {}, "", 1
+    for i = 1, #starts - 1 do
+      local net, optimizer = build()
+      local first, count = core.rows(ROWS, starts[i], starts[i + 1] - starts[i])
+      assert(net.core:begin(feeds(net), nil, first, count, DRAW, ROWS, starts[i], starts[i + 1] - starts[i]))
+      list[i] = { net = net, optimizer = optimizer, first = first, last = first + count - 1 }
+    end
+    local stops = 0
+    repeat
+      local blocks = {}
+      for i, part in ipairs(list) do
+        blocks[i] = part.net.core:advance()
+      end
+      for i, part in ipairs(blocks[1] and list or {}) do
+        for k, block in ipairs(blocks[i]) do
+          for j = 1, part.last >= part.first and #list or 0 do
+            blocks[j][k]:slice(part.first, part.last):copy(block:slice(part.first, part.last))
+          end
+        end
+      end
+      stops = stops + 1
+    until not blocks[1]
+    assert.equal(5, stops) -- two layers forward, two back
+    local rows, columns = {}, nil
+    for _, part in ipairs(list) do
+      local partials, gradients = part.net.core:slopes()
+      for row = 1, partials and #partials or 0 do
+        rows[#rows + 1] = partials[row]
+      end
+      columns = ym.tensor.new { #rows, #gradients }
+    end
+    for _, part in ipairs(list) do
+      for row, partial in ipairs(rows) do
+        columns[row]:copy(partial)
+      end
+      part.net.core:sum(columns, starts, 0)
+      pieces = core.pieces(part.optimizer.core)
+      losses[#losses + 1], squares = part.net.core:settle(part.optimizer.core, 0, pieces)
+    end
+    for _, part in ipairs(list) do
+      part.loss, part.norm = part.net.core:take(part.optimizer.core, table.concat(losses), squares, 0, pieces)
+    end
+    return list
+  end
+
+  it("gives the bits of a whole one, however the parts are shared", function()
+    local whole, optimizer = build()
+    local loss, norm = whole.core:step(feeds(whole), nil, nil, nil, DRAW, optimizer.core)
+    for _, starts in ipairs { { 0, 4 }, { 0, 2, 4 }, { 0, 1, 4 }, { 0, 3, 3, 4 }, { 0, 1, 2, 3, 4 } } do
+      for _, part in ipairs(share(starts)) do
+        assert.equal(loss, part.loss)
+        assert.equal(norm, part.norm)
+        assert.equal(whole:dump(), part.net:dump())
+        assert.equal(optimizer:dump(), part.optimizer:dump())
+      end
+    end
+  end)
+
+  it("splits large minibatches in more parts", function()
+    local expected = { [0] = 0, [3] = 3, [4] = 4, [512] = 4, [639] = 4, [640] = 5, [8192] = 64, [100000] = 64 }
+    for rows, parts in pairs(expected) do
+      assert.equal(parts, core.parts(rows))
+    end
+    assert.same({ 257, 128 }, { core.rows(8192, 2, 1) })
+    assert.same({ 1, 2, 4, 0 }, { core.blocks(0, 4), core.blocks(1, 3), core.blocks(1, 6), core.blocks(5, 0) })
+  end)
+
+  it("refuses what does not fit", function()
+    local net, optimizer = build()
+    assert.has_error(function() net.core:advance() end)
+    assert.has_error(function() net.core:slopes() end)
+    assert.has_error(function() net.core:begin(feeds(net), nil, nil, nil, DRAW, ROWS, 3, 2) end)
+    local done, message, kind = net.core:begin(feeds(net), nil, 1, 5, DRAW, ROWS, 0, 2)
+    assert.same({ nil, "has 5 rows, and its share is 11", "argument" }, { done, message, kind })
+    assert(net.core:begin(feeds(net), nil, 1, 11, DRAW, ROWS, 0, 2))
+    assert.has_error(function() net.core:sum(ym.tensor.new { 3, 4 }, { 0, 2, 4 }, 0) end)
+    assert.has_error(function() net.core:sum(ym.tensor.new { 2, 10000 }, { 0, 2, 4 }, 0) end)
+    assert.has_error(function() net.core:take(optimizer.core, "", "", 0, 0) end)
+  end)
+end)

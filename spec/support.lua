@@ -134,6 +134,13 @@ function M.run(command, folder)
   return text, complaint, status
 end
 
+--- What to write before a command that is to run on so many ranks of Open MPI.
+---@param ranks integer
+---@return string
+function M.mpirun(ranks)
+  return ("mpirun --allow-run-as-root --oversubscribe --bind-to none -np %d "):format(ranks)
+end
+
 --- Names in a folder that are not hidden, in order.
 ---@param folder string
 ---@return string[]

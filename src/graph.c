@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "op.h"
+#include "graph_run.h"
 
 /* Gradients that are not batched are summed in tasks of about this many floats. */
 enum { TASK_SIZE = 32768 };
@@ -51,6 +51,11 @@ struct ym_graph *ym_graph_new(void) {
 		return NULL;
 	graph->loss = -1;
 	graph->level = ym_simd_best();
+	graph->run = ym_alloc(1, sizeof *graph->run);
+	if (graph->run == NULL) {
+		ym_free(graph);
+		return NULL;
+	}
 	return graph;
 }
 
@@ -72,6 +77,7 @@ void ym_graph_free(struct ym_graph *graph) {
 		free_node(&graph->nodes[index]);
 	ym_free(graph->nodes);
 	ym_free(graph->tasks);
+	ym_free(graph->run);
 	ym_free(graph);
 }
 
@@ -282,6 +288,23 @@ static void mark_sums(struct ym_graph *graph) {
 	}
 }
 
+/* Gives the gradients that are not batched their places: the parameters as the weights
+** lie, then the others. */
+static enum ym_status place_slopes(struct ym_graph *graph, struct ym_error *error) {
+	graph->summed = graph->parameters;
+	for (int index = 0; index < graph->count; index++) {
+		struct ym_node *node = &graph->nodes[index];
+		node->slope_offset = node->offset;
+		if (node->batched || !node->wants_gradient || ym_node_is_leaf(node, "param"))
+			continue;
+		node->slope_offset = graph->summed;
+		if (__builtin_add_overflow(graph->summed, (node->row + 15) / 16 * 16,
+		                           &graph->summed))
+			return ym_fail(error, YM_ARGUMENT, "what is not batched is too large");
+	}
+	return YM_OK;
+}
+
 /* Cuts node's gradient in tasks; returns how many, and writes them where tasks is
 ** not NULL. */
 static size_t cut_tasks(const struct ym_node *node, struct ym_task *tasks) {
@@ -308,6 +331,9 @@ enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
 		return ym_fail(error, YM_ARGUMENT, "the loss must depend on a parameter");
 	graph->loss = loss;
 	mark_sums(graph);
+	status = place_slopes(graph, error);
+	if (status != YM_OK)
+		return status;
 	for (int pass = 0; pass < 2; pass++) { /* count, then write */
 		graph->task_count = 0;
 		for (int index = 0; index < graph->count; index++) {
@@ -322,6 +348,12 @@ enum ym_status ym_graph_finish(struct ym_graph *graph, int loss,
 		}
 		if (graph->tasks == NULL)
 			return ym_no_memory(error);
+	}
+	graph->task_size = 0;
+	for (size_t which = 0; which < graph->task_count; which++) {
+		const struct ym_task *task = &graph->tasks[which];
+		size_t size = task->count * ym_node_line(&graph->nodes[task->node]);
+		graph->task_size = size > graph->task_size ? size : graph->task_size;
 	}
 	return YM_OK;
 }

@@ -223,6 +223,7 @@ void ym_open_graph(lua_State *L) {
 	ym_new_class(L, YM_GRAPH, graph_methods, graph_metamethods);
 	ym_add_runs(L);
 	luaL_newlib(L, functions);
+	ym_add_sharing(L);
 	ym_add_optim(L);
 	ym_add_choose(L);
 	lua_newtable(L);

@@ -10,13 +10,11 @@
 /* Rows of a forward run are taken in chunks that need at most this many floats. */
 enum { CHUNK_FLOATS = 1 << 24, CHUNK_ROWS = 1024 };
 
-/* Makes room for a run, and lays the graph out in it. What the last run left is gone
-** from here on, also when this raises. */
-static void reserve(lua_State *L, size_t rows, bool training) {
+void ym_reserve_run(lua_State *L, const struct ym_extent *extent) {
 	struct ym_graph_box *box = ym_check_graph(L);
-	size_t need = ym_graph_measure(box->graph, rows, training);
+	size_t need = ym_graph_measure(box->graph, extent);
 	float *memory;
-	box->learned = 0;
+	box->learned = box->begun = box->parts = box->blocks = 0;
 	if (need == 0)
 		luaL_error(L, "not enough memory");
 	if (need > box->work) {
@@ -31,15 +29,12 @@ static void reserve(lua_State *L, size_t rows, bool training) {
 		memory = ym_check_tensor(L, -1)->data;
 		lua_pop(L, 1);
 	}
-	ym_graph_place(box->graph, rows, training, memory);
+	ym_graph_place(box->graph, extent, memory);
 	ym_graph_level(box->graph, ym_state_simd(L));
 }
 
-/* Feeds the graph from the table at arg (input node -> tensor), and finds the rows:
-** order (an i32 tensor) at arg + 1 or nil, first (from 1) at arg + 2, count at arg + 3;
-** without them all rows. */
-static enum ym_status read_rows(lua_State *L, int arg, struct ym_rows *rows,
-                                struct ym_error *error) {
+enum ym_status ym_read_rows(lua_State *L, int arg, struct ym_rows *rows,
+                            struct ym_error *error) {
 	struct ym_graph *graph = ym_check_finished(L);
 	size_t height = SIZE_MAX;
 	lua_Integer first, count;
@@ -92,7 +87,8 @@ static enum ym_status read_rows(lua_State *L, int arg, struct ym_rows *rows,
 
 /* How many rows a forward run takes at once. */
 static size_t chunk_rows(struct ym_graph *graph) {
-	size_t need = ym_graph_measure(graph, CHUNK_ROWS, false);
+	const struct ym_extent extent = {.rows = CHUNK_ROWS};
+	size_t need = ym_graph_measure(graph, &extent);
 	size_t rows = need == 0 ? 1 : CHUNK_FLOATS / (need / CHUNK_ROWS + 1);
 	return rows < 4 ? 4 : rows > CHUNK_ROWS ? CHUNK_ROWS : rows;
 }
@@ -125,7 +121,7 @@ static enum ym_status run_chunks(lua_State *L, const struct ym_rows *rows,
 		chunk.offset += done;
 		if (chunk.order != NULL)
 			chunk.order += done;
-		reserve(L, chunk.rows, false);
+		ym_reserve_run(L, &(struct ym_extent){.rows = chunk.rows});
 		status = ym_graph_forward(graph, pool, &chunk, nodes, count, error);
 		if (status != YM_OK)
 			return status;
@@ -156,7 +152,7 @@ static int graph_forward(lua_State *L) {
 	struct ym_error error;
 	lua_settop(L, 6);
 	luaL_checktype(L, 6, LUA_TTABLE);
-	if (read_rows(L, 2, &rows, &error) != YM_OK)
+	if (ym_read_rows(L, 2, &rows, &error) != YM_OK)
 		return ym_push_outcome(L, &error);
 	total = (int)lua_rawlen(L, 6);
 	nodes = lua_newuserdatauv(L, ((size_t)total + 1) * 2 * sizeof *nodes, 0);
@@ -197,7 +193,7 @@ static int graph_evaluate(lua_State *L) {
 	loss = ym_check_node(L, 6, graph);
 	ym_graph_shape(graph, loss, shape, &batched);
 	luaL_argcheck(L, batched, 6, "a node that depends on no input");
-	if (read_rows(L, 2, &rows, &error) == YM_OK && rows.rows == 0)
+	if (ym_read_rows(L, 2, &rows, &error) == YM_OK && rows.rows == 0)
 		ym_fail(&error, YM_ARGUMENT, "there are no rows");
 	if (error.status != YM_OK ||
 	    run_chunks(L, &rows, &loss, 1, 0, &sum, &error) != YM_OK)
@@ -212,11 +208,15 @@ static int graph_evaluate(lua_State *L) {
 static enum ym_status run_backward(lua_State *L, double *loss, struct ym_error *error) {
 	struct ym_graph_box *box = ym_check_graph(L);
 	uint64_t draw = (uint64_t)luaL_checkinteger(L, 6);
+	struct ym_extent extent = {.training = true};
 	struct ym_rows rows;
-	enum ym_status status = read_rows(L, 2, &rows, error);
+	enum ym_status status = ym_read_rows(L, 2, &rows, error);
 	if (status != YM_OK)
 		return status;
-	reserve(L, rows.rows, true);
+	extent.rows = extent.share.rows = rows.rows;
+	extent.share.count = ym_graph_parts(rows.rows);
+	extent.threads = ym_pool_threads(ym_state_pool(L));
+	ym_reserve_run(L, &extent);
 	status = ym_graph_backward(box->graph, ym_state_pool(L), &rows, draw, loss, error);
 	if (status == YM_OK)
 		box->learned = rows.rows;
@@ -273,7 +273,7 @@ static int graph_step(lua_State *L) {
 	if (ym_optim_step(optim, ym_state_pool(L), weights->data, ym_graph_gradients(graph),
 	                  &norm, &error) != YM_OK)
 		return ym_push_outcome(L, &error);
-	ym_graph_learn(graph, ym_check_graph(L)->learned);
+	ym_graph_learn(graph);
 	lua_pushnumber(L, loss);
 	lua_pushnumber(L, norm);
 	return 2;

@@ -15,8 +15,12 @@
 #include "tensor.h"
 
 /* A minibatch is split in this many parts of neighbouring rows (fewer when it has
-** fewer rows), whatever the threads. */
-enum { YM_PARTS = 4 };
+** fewer rows), whatever the threads; in training in more where these have that many
+** rows each, up to the most. */
+enum { YM_PARTS = 4, YM_PART_ROWS = 128, YM_MOST_PARTS = 64 };
+
+/* Blocks of 1, 2, 4 ... parts, up to the most. */
+enum { YM_LEVELS = 7 };
 
 /* So many products for one row are worth being shared by threads: see ym_node. */
 enum { YM_SLICED = 1 << 20 };
@@ -67,18 +71,19 @@ struct ym_node {
 	bool sliced; /* forward can do a share of the work of few rows: see struct ym_job */
 
 	/* Set by the graph. */
-	size_t row;    /* elements of one row, or of all when not batched */
-	size_t offset; /* of a parameter or constant: place in the weights */
+	size_t row;          /* elements of one row, or of all when not batched */
+	size_t offset;       /* of a parameter or constant: place in the weights */
+	size_t slope_offset; /* not batched: place in the block of gradients */
 	bool wants_gradient;
 	bool needs_sums;    /* not batched, but gets gradients from batched nodes */
 	bool needed, ready; /* in this run: computed, computable from the inputs fed */
 	int last_use;       /* in this run: the last needed node that reads this memory */
 	const struct ym_tensor *feed; /* of an input: where its rows come from */
 	float *value, *gradient, *scratch_memory, *prepared_memory;
-	float *sums; /* (YM_PARTS, row): each part's gradient */
+	float *sums; /* (parts computed here, row): each part's gradient */
 };
 
-/* Work after the parts are done: lines first .. first + count - 1 of the gradient of
+/* Work after the parts went back: lines first .. first + count - 1 of the gradient of
 ** one node that is not batched. A line is along the last axis, or one element of a
 ** vector. */
 struct ym_task {
@@ -92,18 +97,25 @@ struct ym_graph {
 	size_t parameters, weights; /* floats; see ym_graph_weights */
 	enum ym_simd level;         /* of the kernels */
 	struct ym_task *tasks;
-	size_t task_count;
-	float *gradients; /* of all parameters, in a training run */
+	size_t task_count, task_size; /* task_size: floats of the largest */
+	size_t summed;                /* floats of all gradients that are not batched */
+	float *gradients; /* these, of the parameters first, in a training run */
+	float
+		*partials; /* (blocks, summed): their sums over parts, where these are wanted */
+	float *workspace; /* (threads, YM_LEVELS, task_size) */
+	struct ym_run *run;
 };
 
 /* What a forward or backward call is about: some rows of the minibatch, or (part
 ** -1) the nodes that are not batched. */
 struct ym_job {
 	const struct ym_node *nodes;
-	int part;
-	size_t first, rows;   /* rows first .. first + rows - 1 of the minibatch */
-	const int32_t *order; /* row i is row order[i] - 1 of the fed tensors; or NULL */
-	size_t offset;        /* row i is row offset + i of them when order is NULL */
+	int part, own;      /* own: which of the parts computed here it is */
+	size_t first, rows; /* rows first .. first + rows - 1 of a batched node's memory */
+	size_t base;        /* row of that memory which the first row fed goes to */
+	const int32_t
+		*order;    /* row base + i is row order[i] - 1 of the fed tensors; or NULL */
+	size_t offset; /* it is row offset + i of them when order is NULL */
 	size_t slice, slices; /* of a sliced node, forward: do this one of so many shares */
 	enum ym_simd level;   /* of the kernels */
 	bool training;
@@ -123,9 +135,9 @@ struct ym_operator {
 	/* Adds to the gradient of each input that has one (ym_job_gradient). NULL: the
 	** operator has no gradient, or is a view. */
 	void (*backward)(const struct ym_job *job, const struct ym_node *node);
-	/* Where summing parts would cost too much: adds to lines first .. first + count - 1
-	** (see ym_task) of the gradient of an input that is not batched, from all rows of
-	** the minibatch. backward then leaves such inputs from number `shared` on alone. */
+	/* Where one thread a part would be too few: adds to lines first .. first + count - 1
+	** (see ym_task) of the gradient of an input that is not batched, from the job's rows.
+	** backward then leaves such inputs from number `shared` on alone. */
 	void (*backward_shared)(const struct ym_job *job, const struct ym_node *node,
 	                        int input, size_t first, size_t count, float *gradient);
 	int shared;
@@ -249,7 +261,7 @@ static inline float *ym_job_gradient(const struct ym_job *job,
 		return NULL;
 	if (node->batched)
 		return node->gradient + job->first * node->row;
-	return job->part < 0 ? node->gradient : node->sums + (size_t)job->part * node->row;
+	return job->part < 0 ? node->gradient : node->sums + (size_t)job->own * node->row;
 }
 
 /* The same in the scratch memory of a batched node. */

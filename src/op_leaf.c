@@ -31,8 +31,9 @@ static enum ym_status input_shape(const struct ym_node *nodes, struct ym_node *n
 static void input_forward(const struct ym_job *job, const struct ym_node *node) {
 	float *to = ym_job_value(job, node);
 	for (size_t at = 0; at < job->rows; at++, to += node->row) {
-		size_t row = job->order != NULL ? (size_t)job->order[job->first + at] - 1
-		                                : job->offset + job->first + at;
+		size_t fed = job->first - job->base + at;
+		size_t row = job->order != NULL ? (size_t)job->order[fed] - 1
+		                                : job->offset + fed;
 		ym_convert_row(node->feed, row, 0, to, node->row);
 	}
 }

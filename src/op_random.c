@@ -5,11 +5,13 @@
 */
 #include "op.h"
 
-/* The random numbers of a node for a job. */
+/* The random numbers of a node for a job. The first parts have streams side by side, as
+** when there were no more; every YM_PARTS further ones begin far away. */
 static struct ym_rng node_rng(const struct ym_job *job, const struct ym_node *node) {
 	struct ym_rng rng;
+	uint64_t part = (uint64_t)job->part, far = part / YM_PARTS << 32;
 	ym_rng_seed(&rng, job->draw,
-	            (uint64_t)node->index * YM_PARTS + (uint64_t)job->part);
+	            far + (uint64_t)node->index * YM_PARTS + part % YM_PARTS);
 	return rng;
 }
 

@@ -8,42 +8,41 @@
 
 #include "arithmetic.h"
 
-/* Parameters of one piece. */
-enum { PIECE = 16384 };
-
 const char *const ym_method_names[] = {"sgd", "adam", "adamw", NULL};
 
 struct step {
-	struct ym_optim *optim;
+	const struct ym_optim *optim;
 	float *values;
 	const float *gradients;
-	double *sums; /* of squared gradients, one a piece */
+	double *sums; /* of squared gradients, one a piece from the first on */
+	size_t first; /* piece */
 	float scale;  /* what clipping makes of the gradient */
 };
 
 /* One past the last parameter of a piece. */
 static size_t piece_end(const struct step *step, size_t piece) {
-	size_t end = (piece + 1) * PIECE;
+	size_t end = (piece + 1) * YM_PIECE;
 	return end < step->optim->count ? end : step->optim->count;
 }
 
 /* The square of the gradient's norm over a piece, in several sums at once. */
-static void sum_piece(void *context, size_t piece, int worker) {
+static void sum_piece(void *context, size_t which, int worker) {
 	enum { SUMS = 16 };
 	struct step *step = context;
-	size_t end = piece_end(step, piece), at = piece * PIECE;
+	size_t piece = step->first + which;
+	size_t end = piece_end(step, piece), at = piece * YM_PIECE;
 	double sums[SUMS] = {0};
 	(void)worker;
 	for (; at + SUMS <= end; at += SUMS)
-		for (int which = 0; which < SUMS; which++) {
-			double slope = (double)step->gradients[at + which];
-			sums[which] += slope * slope;
+		for (int sum = 0; sum < SUMS; sum++) {
+			double slope = (double)step->gradients[at + sum];
+			sums[sum] += slope * slope;
 		}
 	for (; at < end; at++)
 		sums[0] += (double)step->gradients[at] * (double)step->gradients[at];
-	step->sums[piece] = 0;
-	for (int which = 0; which < SUMS; which++)
-		step->sums[piece] += sums[which];
+	step->sums[which] = 0;
+	for (int sum = 0; sum < SUMS; sum++)
+		step->sums[which] += sums[sum];
 }
 
 /* v = momentum v + g, x -= rate v */
@@ -84,36 +83,60 @@ static void adam_piece(const struct step *step, size_t at, size_t end) {
 }
 
 /* A small mean square that fades would become denormal, and slow: see arithmetic.h. */
-static void update_piece(void *context, size_t piece, int worker) {
+static void update_piece(void *context, size_t which, int worker) {
 	const struct step *step = context;
+	size_t piece = step->first + which;
 	struct ym_arithmetic before = ym_arithmetic_begin();
 	(void)worker;
 	if (step->optim->method == YM_SGD)
-		sgd_piece(step, piece * PIECE, piece_end(step, piece));
+		sgd_piece(step, piece * YM_PIECE, piece_end(step, piece));
 	else
-		adam_piece(step, piece * PIECE, piece_end(step, piece));
+		adam_piece(step, piece * YM_PIECE, piece_end(step, piece));
 	ym_arithmetic_end(before);
+}
+
+size_t ym_optim_pieces(const struct ym_optim *optim) {
+	return (optim->count + YM_PIECE - 1) / YM_PIECE;
+}
+
+void ym_optim_squares(const struct ym_optim *optim, struct ym_pool *pool,
+                      const float *gradients, size_t first, size_t count,
+                      double *sums) {
+	struct step step = {optim, NULL, gradients, sums, first, 1};
+	ym_pool_run(pool, count, sum_piece, &step);
+}
+
+enum ym_status ym_optim_norm(const struct ym_optim *optim, const double *sums,
+                             double *norm, struct ym_error *error) {
+	double sum = 0;
+	for (size_t piece = 0; piece < ym_optim_pieces(optim); piece++)
+		sum += sums[piece];
+	*norm = sqrt(sum);
+	return isfinite(*norm) ? YM_OK
+	                       : ym_fail(error, YM_DIVERGED, "the gradient is not finite");
+}
+
+void ym_optim_update(struct ym_optim *optim, struct ym_pool *pool, float *values,
+                     const float *gradients, double norm, size_t first, size_t count) {
+	struct step step = {optim, values, gradients, NULL, first, 1};
+	if (optim->clip > 0 && norm > optim->clip)
+		step.scale = (float)(optim->clip / norm);
+	ym_pool_run(pool, count, update_piece, &step);
+	optim->steps++;
 }
 
 enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool,
                              float *values, const float *gradients, double *norm,
                              struct ym_error *error) {
-	size_t pieces = (optim->count + PIECE - 1) / PIECE;
-	struct step step = {optim, values, gradients, NULL, 1};
-	double sum = 0;
-	step.sums = ym_alloc(pieces, sizeof *step.sums);
-	if (step.sums == NULL)
+	size_t pieces = ym_optim_pieces(optim);
+	double *sums = ym_alloc(pieces, sizeof *sums);
+	enum ym_status status;
+	if (sums == NULL)
 		return ym_no_memory(error);
-	ym_pool_run(pool, pieces, sum_piece, &step);
-	for (size_t piece = 0; piece < pieces; piece++)
-		sum += step.sums[piece];
-	ym_free(step.sums);
-	*norm = sqrt(sum);
-	if (!isfinite(*norm))
-		return ym_fail(error, YM_DIVERGED, "the gradient is not finite");
-	if (optim->clip > 0 && *norm > optim->clip)
-		step.scale = (float)(optim->clip / *norm);
-	ym_pool_run(pool, pieces, update_piece, &step);
-	optim->steps++;
-	return YM_OK;
+	ym_optim_squares(optim, pool, gradients, 0, pieces, sums);
+	status = ym_optim_norm(optim, sums, norm, error);
+	ym_free(sums);
+	if (status == YM_OK)
+		ym_optim_update(optim, pool, values, gradients, *norm, 0, pieces);
+	return status;
 }

@@ -33,4 +33,17 @@ enum ym_status ym_optim_step(struct ym_optim *optim, struct ym_pool *pool,
                              float *values, const float *gradients, double *norm,
                              struct ym_error *error);
 
+/* The same in pieces of so many parameters, where several processes share the step. */
+enum { YM_PIECE = 16384 };
+size_t ym_optim_pieces(const struct ym_optim *optim);
+/* The sums of the squared gradients of pieces first .. first + count - 1. */
+void ym_optim_squares(const struct ym_optim *optim, struct ym_pool *pool,
+                      const float *gradients, size_t first, size_t count, double *sums);
+/* The norm of the gradient out of the sums of all pieces; YM_DIVERGED as above. */
+enum ym_status ym_optim_norm(const struct ym_optim *optim, const double *sums,
+                             double *norm, struct ym_error *error);
+/* Takes the step for these pieces; once a step, also of none. */
+void ym_optim_update(struct ym_optim *optim, struct ym_pool *pool, float *values,
+                     const float *gradients, double norm, size_t first, size_t count);
+
 #endif

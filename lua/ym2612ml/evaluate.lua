@@ -5,17 +5,20 @@ local cards = require "ym2612ml.evaluate.card"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
 local judge = require "ym2612ml.evaluate.judge"
 local methods = require "ym2612ml.evaluate.methods"
 local models = require "ym2612ml.models"
 local patches = require "ym2612ml.patch"
 local priors = require "ym2612ml.prior"
+local ranks = require "ym2612ml.ranks"
 local results = require "ym2612ml.evaluate.results"
 local sets = require "ym2612ml.evaluate.sets"
 local soundfont = require "ym2612ml.evaluate.soundfont"
 local sounds = require "ym2612ml.evaluate.sounds"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
+local work = require "ym2612ml.ranks.work"
 
 local M = {
   sets = sets.names,
@@ -43,6 +46,7 @@ local RULES = {
   seed = { type = "integer", default = 1 },
   work = { type = "string" },
   models = { class = "ym2612ml.Models" },
+  ranks = ranks.rule,
 }
 
 -- What is wrong with a list of names of which each must be known, or nil.
@@ -204,46 +208,79 @@ local function names_of(list)
   return names
 end
 
-local function run(settings, budgets, report)
-  local sources, identity = read_sources(settings)
-  local list, kept = methods.list(budgets, settings), must(results.open(settings.work, identity))
-  local open, skipped = open_sets(settings, sources)
-  local all, done, per_set = {}, 0, settings.count * #list
-  local total, forecast = #open * per_set, new_forecast(list, #open * settings.count)
-  local function answer(method, target)
-    local result, started = kept:get(target.set, target.number, method.name), nil
-    local function progress(share, given)
-      report {
-        done = done + share, total = total, set = target.set, method = method.name, result = given,
-        eta = forecast:eta(method, given and 0 or share),
-      }
-    end
-    if not result then
-      started = core.clock()
-      result = result_of(method, target, sources, function(share) progress(math.min(share, 1)) end)
-      must(kept:add(result))
-    end
-    forecast:add(method, started and core.clock() - started)
-    all[#all + 1] = result
-    progress(1, result)
-    done = done + 1
+-- Target number `number` of a set, which goes on to it; nil when there are not so many.
+local function target_of(set, number)
+  while not set.ended and not (set.target and set.target.number >= number) do
+    set.target = set.next()
+    set.ended = not set.target
   end
-  for i, set in ipairs(open) do
-    local target = set.next()
-    while target and target.number <= settings.count do
-      for _, method in ipairs(list) do
-        answer(method, target)
+  return not set.ended and set.target or nil
+end
+
+-- The answers of all methods to all targets of the sets, in their order: first the first
+-- set's, of each target all methods. Of ranks only the first has them.
+local function answer_all(settings, list, open, sources, kept, report)
+  local group, count = settings.ranks, settings.count
+  local per_set, forecast, all = count * #list, new_forecast(list, #open * count), {}
+  local total = #open * per_set
+  local function place_of(item)
+    local left = item - 1
+    return open[left // per_set + 1], left % per_set // #list + 1, list[left % #list + 1]
+  end
+  local function progress(item, share, result)
+    local set, _, method = place_of(item)
+    report {
+      done = item - 1 + share, total = total, set = set.name, method = method.name, result = result,
+      eta = forecast:eta(method, result and 0 or share) / (group and group.size or 1),
+    }
+  end
+  work.each(group, total, {
+    perform = function(item, tick)
+      local set, number, method = place_of(item)
+      local target = target_of(set, number)
+      local result = target and kept:get(target.set, target.number, method.name)
+      local seconds
+      if target and not result then
+        local started = core.clock()
+        result = result_of(method, target, sources, function(share) tick(math.min(share, 1)) end)
+        seconds = core.clock() - started
       end
-      target = set.next()
-    end
-    done = i * per_set -- also of a set with fewer targets
-  end
+      return work.pack(group, { result = result, seconds = seconds })
+    end,
+    taken = function(item, packed)
+      local found, method = work.unpack(group, packed), select(3, place_of(item))
+      if found.seconds then
+        must(kept:add(found.result))
+      end
+      forecast:add(method, found.seconds)
+      if found.result then
+        all[#all + 1] = found.result
+        progress(item, 1, found.result)
+      end
+    end,
+    tell = function(done)
+      if done < total then
+        progress(math.floor(done) + 1, done % 1)
+      end
+    end,
+  })
+  return all, total
+end
+
+local function run(settings, budgets, report)
+  local group = settings.ranks
+  local sources, identity = work.together(group, read_sources, settings)
+  local list = methods.list(budgets, settings)
+  local open, skipped = open_sets(settings, sources)
+  work.alike(group, "has other models, sources or sets", json.encode { identity, names_of(open) })
+  local kept = results.shared(group, settings.work, identity)
+  local all, total = answer_all(settings, list, open, sources, kept, report)
   report {
     done = total, total = total, eta = 0,
-    summary = cards.make(all, list, {
+    summary = not (group and group.rank > 0) and cards.make(all, list, {
       seed = settings.seed, count = settings.count, chip = settings.chip, sets = settings.sets,
       budgets = settings.budgets, methods = names_of(list), skipped = skipped,
-    }),
+    }) or nil,
   }
 end
 
@@ -258,7 +295,8 @@ end
 ---  models; soundfont: path, default the installed one; baselines: names of `baselines`,
 ---  default none; pitch_unknown: true: also without the note given; disturb: names of
 ---  `disturbances`: also on sounds changed like that; seed: default 1; work: folder;
----  models (ym2612ml.Models): default those that come with the module
+---  models (ym2612ml.Models): default those that come with the module; ranks
+---  (ym2612ml.Ranks): who share the answers, each calls this alike, and rank 0 has the card
 ---@return fun(): table|false|nil, string?, string? next  steps {done, total: answers, eta:
 ---  seconds, set, method, result?: when it is there, summary?: the card (see card.lua),
 ---  with the last}; nil at the end; or false, message, kind

@@ -12,11 +12,13 @@ local lfs = require "ym2612ml.filesystem"
 local models = require "ym2612ml.learner.model"
 local nn = require "ym2612ml.nn"
 local published = require "ym2612ml.networks.published"
+local ranks = require "ym2612ml.ranks"
 local reconstruction = require "ym2612ml.learner.reconstruction"
 local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
 local targets = require "ym2612ml.networks.targets"
 local train = require "ym2612ml.train"
+local work = require "ym2612ml.ranks.work"
 
 local M = {
   names = published.names, architecture = published.get, load = models.load, evaluate = evaluation.steps,
@@ -44,6 +46,7 @@ local RULES = {
   memory = { type = "number", least = 0, default = 1 << 31 },
   start = { type = "string" },
   seed = { type = "integer", default = 1 },
+  ranks = ranks.rule,
 }
 
 local VALIDATED = 2048 -- rows that an epoch is judged by, at most
@@ -140,19 +143,26 @@ local function is_count(value)
   return type(value) == "number" and math.tointeger(value) ~= nil and value >= 1
 end
 
--- Rows a second that a network learns from, measured on one that is thrown away.
-local function speed_of(build, source, training)
+-- Rows a second that a network learns from, measured on one that is thrown away, by all
+-- ranks together.
+local function speed_of(build, source, training, group)
   local net = build()
   local optimizer = nn.optimizer(net, { method = training.optimizer, rate = 0 })
   local count, done, started = math.min(training.batch, source.rows), 0, nil
   local long_enough = math.min(SPEED_SECONDS, training.seconds / 4)
   repeat
     local rows = core.rng.new({ seed = done + 1 }):order(source.rows):slice(1, count)
-    must(net:step(must(source:take(rows)), optimizer))
+    if group then
+      must(net:share_step(optimizer, group, count, function(first, own)
+        return source:take(rows:slice(first, first + own - 1))
+      end))
+    else
+      must(net:step(must(source:take(rows)), optimizer))
+    end
     started = started or core.clock() -- the first one is not counted: it takes memory
     done = done + 1
-  until done > 1 and core.clock() - started > long_enough
-  return (done - 1) * count / (core.clock() - started)
+  until work.shared(group, done > 1 and core.clock() - started > long_enough)
+  return work.shared(group, (done - 1) * count / (core.clock() - started))
 end
 
 -- The plan that an earlier run wrote down, of at most so many rows.
@@ -167,34 +177,39 @@ end
 -- How many rows and epochs a training has: what its settings say, or where these give it
 -- so many seconds, what it can learn in them. That is written down: a training that is
 -- taken up again keeps to it.
-local function plan_of(build, source, settings, path)
+local function plan_of(build, source, settings, path, group)
   local training = settings.training
   if not training.seconds then
     return { rows = source.rows, epochs = training.epochs }
-  elseif lfs.attributes(path, "mode") then
-    return read_plan(path, source.rows)
+  elseif work.shared(group, lfs.attributes(path, "mode") ~= nil) then
+    return work.together(group, read_plan, path, source.rows)
   end
-  local learned = speed_of(build, source, training) * training.seconds * (settings.two_stages and 0.5 or 1)
+  local learned = speed_of(build, source, training, group) * training.seconds * (settings.two_stages and 0.5 or 1)
   local rows = math.max(1, math.min(source.rows, math.floor(learned)))
   local plan = { rows = rows, epochs = math.max(1, math.min(training.epochs, math.floor(learned / rows))) }
-  must(files.write(path, json.document(plan)))
+  work.once(group, function()
+    must(files.write(path, json.document(plan)))
+  end)
   return plan
 end
 
 -- Trains a network, which keeps its state in the folder. Returns it and what became of it.
-local function fit(build, source, judge, settings, folder, stage, report)
+local function fit(build, source, judge, settings, folder, stage, group, report)
   local training, path, saved = settings.training, ("%s/%s.state"):format(folder, stage), core.clock()
-  local plan = plan_of(build, source, settings, ("%s/%s.plan.json"):format(folder, stage))
+  local plan = plan_of(build, source, settings, ("%s/%s.plan.json"):format(folder, stage), group)
   source.rows = math.tointeger(plan.rows)
   local net = build()
   local result = must(train.fit(net, source, {
     epochs = math.tointeger(plan.epochs), batch = math.min(training.batch, source.rows), rate = training.rate,
     optimizer = training.optimizer,
     schedule = training.schedule, patience = training.patience, seed = training.seed, validation = judge,
-    keep_best = true, history = stage == "network" and folder .. "/" .. HISTORY or nil, state = path,
+    keep_best = true, history = stage == "network" and folder .. "/" .. HISTORY or nil, state = path, ranks = group,
     each = function(step)
-      if not step.last and core.clock() - saved > STATE_SECONDS then
-        must(files.write(path, step:dump()))
+      if not step.last and work.shared(group, core.clock() - saved > STATE_SECONDS) then
+        local bytes = must(step:dump())
+        work.once(group, function()
+          must(files.write(path, bytes))
+        end)
         saved = core.clock()
       end
       report {
@@ -209,17 +224,23 @@ local function fit(build, source, judge, settings, folder, stage, report)
 end
 
 -- Fits the stage before the network and puts it into the model's input.
-local function fit_stage(self, set, settings, folder, memory, report)
+local function fit_stage(self, set, settings, folder, memory, group, report)
   local input, training, train_split = self.input, settings.training, set.splits.train
   local path = folder .. "/" .. models.files[self.architecture.stage]
   if self.architecture.stage == "pca" then
     report { stage = "components", done = 0, total = 1 }
     must(input:fit_pca(train_split, training.rows, settings.options.components, training.seed))
-    must(input.pca:save(path))
+    work.once(group, function()
+      must(input.pca:save(path))
+    end)
     return
   end
-  local made = lfs.attributes(path, "mode") and must(nn.load(path))
-  if not made then
+  local made
+  if work.shared(group, lfs.attributes(path, "mode") ~= nil) then
+    made = work.together(group, function()
+      return must(nn.load(path))
+    end)
+  else
     local moments = must(input:moments(train_split, training.rows, "all", training.seed))
     local architecture, shape = self.architecture, input.shape
     local function build()
@@ -231,8 +252,11 @@ local function fit_stage(self, set, settings, folder, memory, report)
       end, { seed = training.seed })
     end
     local source = new_source(input, train_split, training.rows, nil, memory)
-    made = fit(build, source, validation(input, set.splits.valid), settings, folder, "autoencoder", report)
-    must(made:save(path))
+    made = fit(build, source, validation(input, set.splits.valid), settings, folder, "autoencoder", group,
+      report)
+    work.once(group, function()
+      must(made:save(path))
+    end)
   end
   input:set_encoder(made)
 end
@@ -252,7 +276,8 @@ local function begin(folder, settings)
   return false
 end
 
-local function run(options, report)
+-- The data set, opened, and what is to be learned from it.
+local function prepare(options)
   local set = options.data
   if type(set) == "string" then
     set = must(soundsets.open(set))
@@ -261,15 +286,24 @@ local function run(options, report)
   if #settings.parameters == 0 then
     steps.fail("the data set has no parameter that could be learned", "input")
   end
-  if begin(options.output, settings) then
-    local made = must(models.load(options.output))
+  return set, settings
+end
+
+local function run(options, report)
+  local group = options.ranks
+  local set, settings = work.together(group, prepare, options)
+  work.alike(group, "has other settings or sounds", json.document(settings))
+  if work.shared(group, work.once(group, begin, options.output, settings) or false) then
+    local made = work.together(group, function()
+      return must(models.load(options.output))
+    end)
     report { stage = "done", done = 1, total = 1, summary = made.settings.result, learner = made }
     return
   end
   local started = core.clock()
   local self = models.new(settings, set.synth)
   if self.architecture.stage then
-    fit_stage(self, set, settings, options.output, options.memory, report)
+    fit_stage(self, set, settings, options.output, options.memory, group, report)
   end
   local input, training = self.input, settings.training
   local moments
@@ -290,10 +324,12 @@ local function run(options, report)
   local source = new_source(input, set.splits.train, training.rows, self.targets, options.memory)
   local judge = validation(input, set.splits.valid, self.targets)
   local result
-  self.network, result = fit(build, source, judge, settings, options.output, "network", report)
+  self.network, result = fit(build, source, judge, settings, options.output, "network", group, report)
   result.parameters, result.seconds = self.network:count(), core.clock() - started
   settings.result = result
-  must(self:save(options.output))
+  work.once(group, function()
+    must(self:save(options.output))
+  end)
   report { stage = "done", done = 1, total = 1, summary = result, learner = self }
 end
 
@@ -310,7 +346,8 @@ end
 ---  10, 0: none; seconds: a time budget, by which a speed measured first decides on rows and
 ---  epochs; memory: bytes that the sounds may take as they are learned from, default 2 GiB:
 ---  more are read from disk again and again; start: the folder of a
----  model of the same form, from whose weights it goes on; seed: default 1
+---  model of the same form, from whose weights it goes on; seed: default 1; ranks
+---  (ym2612ml.Ranks): who share every minibatch, each calls this alike
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, epoch?,
 ---  loss?, validation?, eta?, and with the last one summary = {rows, epochs, best, loss,
 ---  parameters, seconds} and learner}; nil at the end; or false, message, kind

@@ -173,7 +173,22 @@ end
 ---@class ym2612ml.DatasetPlace  a data set being made
 ---@field shards ym2612ml.Shard[]
 ---@field work string  working folder
----@field lock file*
+---@field lock file*?  of who began
+
+--- What there is to make, for a rank that works with one that began or will begin.
+---@param folder string
+---@param index table  as of `begin`
+---@param layout ym2612ml.Layout
+---@param part string
+---@return ym2612ml.DatasetPlace place
+---@return string text  of the index
+function M.place(folder, index, layout, part)
+  index.format, index.version = layout.format, layout.version
+  local text = json.document(index)
+  return {
+    work = join(folder, ".work_" .. part), shards = plan(folder, index, layout, store.sha256(text)),
+  }, text
+end
 
 --- Begins to make a data set, or to go on with it: makes the folder and its index, or
 --- checks that the index is this one, and removes what an interrupted run left.
@@ -185,15 +200,12 @@ end
 ---@return string? message
 ---@return string? kind  "io", "format" or "input" (other settings)
 function M.begin(folder, index, layout, part)
-  index.format, index.version = layout.format, layout.version
-  local text, path = json.document(index), join(folder, "index.json")
+  local place, text = M.place(folder, index, layout, part)
+  local path = join(folder, "index.json")
   local there, message, kind = check_index(path, index, layout, text)
   if there == nil then
     return nil, message, kind
   end
-  local place = {
-    work = join(folder, ".work_" .. part), shards = plan(folder, index, layout, store.sha256(text)),
-  }
   for _, needed in ipairs { folder, place.work } do
     local made, reason, failure = files.make_folder(needed)
     if not made then

@@ -8,6 +8,7 @@ local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
 local lfs = require "ym2612ml.filesystem"
 local matcher = require "ym2612ml.networks.matcher"
 local models = require "ym2612ml.models"
@@ -16,10 +17,12 @@ local notes = require "ym2612ml.training.notes"
 local patches = require "ym2612ml.patch"
 local pca = require "ym2612ml.pca"
 local priors = require "ym2612ml.prior"
+local ranks = require "ym2612ml.ranks"
 local registers = require "ym2612ml.networks.registers"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
 local train = require "ym2612ml.train"
+local work = require "ym2612ml.ranks.work"
 
 local M = {}
 
@@ -54,7 +57,7 @@ local function fit_network(settings, name, net, data, aside, report)
     batch = whole and settings.batch or settings.network_batch, optimizer = "adamw", rate = settings.rate,
     schedule = "one_cycle", weight_decay = settings.decay, clip = 1, seed = settings.seed,
     validation = #aside.x > 0 and aside or nil,
-    state = join(settings.work, name .. ".dump"), state_steps = settings.dump_steps,
+    state = join(settings.work, name .. ".dump"), state_steps = settings.dump_steps, ranks = settings.ranks,
     each = function(step)
       loss = step.validation or loss
       report {
@@ -63,7 +66,9 @@ local function fit_network(settings, name, net, data, aside, report)
       }
     end,
   }))
-  must(net:save(join(settings.output, name), { type = "f16" }))
+  work.once(settings.ranks, function()
+    must(net:save(join(settings.output, name), { type = "f16" }))
+  end)
   return result.history[#result.history].validation
 end
 
@@ -89,10 +94,13 @@ local RULES = {
   dump_steps = { type = "integer", least = 1, default = 500 },
   dropout = { type = "number", least = 0, most = 1, default = 0.05 },
   seed = { type = "integer", default = 1 },
+  ranks = ranks.rule,
 }
 
 -- Settings that the models do not depend on, or only through what is in a file.
-local NOT_RESULT = { output = true, work = true, patches = true, prior = true, dump_steps = true }
+local NOT_RESULT = {
+  output = true, work = true, patches = true, prior = true, dump_steps = true, ranks = true,
+}
 
 local ASIDE = 0.1 -- share of the families kept to validate with where no `split` is named
 
@@ -116,10 +124,8 @@ local function read_sources(settings)
   return sources
 end
 
--- The settings and patches a work folder was begun with must be those it is taken up
--- with.
-local function check_work(settings, sources)
-  local path = join(settings.work, "settings.txt")
+-- All that the models depend on, in words.
+local function describe(settings, sources)
   local names, lines = {}, { "patches and prior = " .. sources.sha256 }
   for name in pairs(RULES) do
     names[#names + 1] = name
@@ -132,41 +138,60 @@ local function check_work(settings, sources)
       lines[#lines + 1] = ("%s = %s"):format(name, text)
     end
   end
-  local now = table.concat(lines, "\n") .. "\n"
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- What a work folder was begun with must be what it is taken up with.
+local function begin(settings, sources, now)
+  must(files.make_folder(settings.output))
+  must(files.make_folder(settings.work))
+  local path = join(settings.work, "settings.txt")
   local before = files.read(path)
   if before and before ~= now then
     fail(path .. ": this work was begun with other settings; choose another work folder", "input")
   end
   must(files.write(path, now))
+  must(priors.write(join(settings.output, models.files.prior), sources.prior))
 end
 
 local function run(settings, report)
-  must(files.make_folder(settings.output))
-  must(files.make_folder(settings.work))
-  local sources = read_sources(settings)
-  check_work(settings, sources)
-  must(priors.write(join(settings.output, models.files.prior), sources.prior))
+  local group = settings.ranks
+  local sources = work.together(group, read_sources, settings)
+  local described = describe(settings, sources)
+  work.alike(group, "has other settings or sources", described)
+  work.once(group, begin, settings, sources, described)
   local features = core.features.new(registers.recipe)
-  -- Makes a file of the models unless it is there and was finished.
+  -- Makes a file of the models unless it is there and was finished. Ranks make it together.
   local function once(name, make)
     local done = join(settings.work, name .. ".done")
-    if not (exists(done) and exists(join(settings.output, name))) then
-      must(files.write(done, make(join(settings.output, name))))
+    if not work.shared(group, exists(done) and exists(join(settings.output, name))) then
+      local text = make(join(settings.output, name))
+      work.once(group, function()
+        must(files.write(done, text))
+      end)
     end
-    return must(files.read(done))
+    return work.together(group, function()
+      return must(files.read(done))
+    end)
   end
   once(models.files.pca, function(path)
-    must(notes.fit_pca(settings, sources, features, report):save(path, { type = "f16" }))
+    local values = notes.components(settings, sources, features, report)
+    work.once(group, function()
+      must(notes.fit_pca(values):save(path, { type = "f16" }))
+    end)
     return "done\n"
   end)
   once(models.files.neighbours, function(path)
     report { stage = models.files.neighbours, done = 0, total = settings.neighbours }
-    local packed, values = notes.bank(settings, sources, features)
-    must(must(neighbours.fit(packed, values, settings.neighbour_components)):save(path))
+    work.once(group, function()
+      local packed, values = notes.bank(settings, sources, features)
+      must(must(neighbours.fit(packed, values, settings.neighbour_components)):save(path))
+    end)
     return "done\n"
   end)
   local axes = must(pca.load(join(settings.output, models.files.pca)))
   local data, hash = notes.load(settings, notes.make(settings, sources, features, axes, report))
+  work.alike(group, "has other notes", hash)
   local aside = notes.validation(settings, sources, features, axes)
   local summary = { records = #data.x, sha256 = hash, networks = {} }
   local function fit(name, net, part, part_aside)
@@ -175,7 +200,7 @@ local function run(settings, report)
         fail(("too few records: none for %s"):format(name), "input")
       end
       local loss = fit_network(settings, name, net, part, part_aside, report)
-      return cjson.encode { records = #part.x, validation = loss } .. "\n"
+      return json.encode { records = #part.x, validation = loss } .. "\n"
     end))
   end
   fit(models.files.matcher, matcher.build {
@@ -205,7 +230,8 @@ end
 ---  layers, {768, 768}; of the networks of the algorithms network_epochs: 3;
 ---  network_batch: 256; hidden_network, hidden_algorithm: {320, 256} and {256, 128}; of
 ---  all rate: 2e-3; decay: 0.01; dropout: 0.05; dump_steps: between two states of a network
----  on disk, 500; seed: 1
+---  on disk, 500; seed: 1; ranks (ym2612ml.Ranks): who share the work, each calls this alike;
+---  the folders must be those of all
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss?,
 ---  validation?, eta?, summary?}; nil at the end; or false, message, kind
 function M.steps(options)

@@ -130,9 +130,12 @@ function M.run(options, report)
     output = options.output, models = options.models, seconds = options.seconds, count = options.count,
     targets = options.targets, searched = options.searched, budget = options.budget, rate = options.rate,
     patches = options.patches, fixed = options.fix, seed = options.seed,
+    ranks = options.ranks,
   }, label)
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   end
   if options.json then
     local written, reason = files.write(options.json, json.document(summary))

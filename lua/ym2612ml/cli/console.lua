@@ -11,10 +11,20 @@ local WIDTH = 79
 local CLEAR = "\r\27[K"
 
 --- Makes a report without failures.
+---@param quiet? boolean  it prints nothing: another process does
 ---@return table report
-function M.new()
-  local shown = os.getenv("TERM") ~= "dumb" and os.execute("test -t 2") == true
-  return setmetatable({ failures = 0, shown = shown, drawn = false }, Report)
+function M.new(quiet)
+  local shown = not quiet and os.getenv("TERM") ~= "dumb" and os.execute("test -t 2") == true
+  return setmetatable({ failures = 0, shown = shown, drawn = false, quiet = quiet or false }, Report)
+end
+
+--- Makes a report that keeps what it is told in `heard`, for another one to repeat.
+---@param progress fun(share: number)  called with the share 0..1 that is done
+---@return table report
+function M.new_listener(progress)
+  return setmetatable({
+    failures = 0, shown = false, drawn = false, quiet = true, heard = {}, listen = progress,
+  }, Report)
 end
 
 --- Whether an error value is the one with which Lua answers Ctrl-C, or a table with the
@@ -72,19 +82,35 @@ local function tell(message)
   io.stderr:write("ym2612ml: ", (message:gsub("%s*\n%s*", " "):gsub("%c", "?")), "\n")
 end
 
+-- Prints a message, or keeps it, or neither.
+local function speak(self, kind, message)
+  self:clear()
+  if self.heard then
+    self.heard[#self.heard + 1] = { kind, message }
+  elseif not self.quiet then
+    tell(message)
+  end
+end
+
 --- Prints a failure and counts it.
 ---@param message string one line that names the file or argument
 function Report:fail(message)
-  self:clear()
-  self.failures = self.failures + 1
-  tell(message)
+  self.failures, self.first = self.failures + 1, self.first or message
+  speak(self, "fail", message)
 end
 
 --- Prints a remark that is no failure.
 ---@param message string
 function Report:note(message)
-  self:clear()
-  tell(message)
+  speak(self, "note", message)
+end
+
+--- Prints, and counts, what another report heard.
+---@param heard {[1]: "fail"|"note", [2]: string}[]
+function Report:again(heard)
+  for _, one in ipairs(heard) do
+    self[one[1]](self, one[2])
+  end
 end
 
 --- Calls a function that answers nil, message for what the world does wrong. A failure,
@@ -113,6 +139,9 @@ end
 ---@param total number same unit as done; 0 is taken as complete
 ---@param label string what is being worked on
 function Report:progress(done, total, label)
+  if self.listen then
+    self.listen(done / math.max(total, 1))
+  end
   if not self.shown then
     return
   end

@@ -166,11 +166,13 @@ function M.run(options, report)
     patches = options.patches, prior = options.prior, mix = mix, aside = options.aside,
     notes = options.notes, held = options.held, release = options.release, chip = options.chip,
     seed = options.seed, shard_records = options.shard_records, shard = options.shard,
-    split = options.split,
+    split = options.split, ranks = options.ranks,
   }
   local summary, message = report:follow(next_step, label)
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   end
   for _, skipped in ipairs(summary.skipped) do
     report:note(skipped)

@@ -3,6 +3,7 @@
 -- `run(options, report)`, which does the work and reports failures.
 local argparse = require "argparse"
 local console = require "ym2612ml.cli.console"
+local json = require "ym2612ml.json"
 
 local M = {}
 
@@ -38,31 +39,98 @@ local function told(problem)
   return option or tostring(problem)
 end
 
+-- Commands whose work several ranks share.
+local SHARED = { match = true, dataset = true, train = true, evaluate = true, compare = true }
+
+-- Which process this is of those that mpirun, or srun, started, counted from 0; nil when it
+-- is the only one.
+local function started_as()
+  local rank = os.getenv "OMPI_COMM_WORLD_RANK" or os.getenv "PMIX_RANK" or os.getenv "PMI_RANK"
+  return os.getenv "OMPI_COMM_WORLD_SIZE" ~= "1" and tonumber(rank) or nil
+end
+
+-- Joins the other processes. Returns nil after a failure, reported before any of them ends.
+local function join(command, arguments, report)
+  local function fail(message)
+    report:fail(message)
+  end
+  if not SHARED[command] then
+    return fail(("%s: the work of this command is not shared: run it without mpirun"):format(command))
+  end
+  local found, mpi = pcall(require, "ym2612ml.mpi")
+  report.joins = true
+  if not found then
+    report.quiet = false -- perhaps only on this machine
+    return fail(("mpirun: this ym2612ml was built without Open MPI (%s)"):format(mpi:match("^[^\n]*")))
+  end
+  local ranks, message, kind = mpi.start(fail)
+  if not ranks then
+    return kind ~= "input" and fail(message) or nil
+  elseif ranks.size == 1 and report.quiet then
+    report.quiet = false -- there is no other one that would tell
+    return fail "these processes were started together, but not by Open MPI's mpirun"
+  end
+  local alike
+  alike, message = ranks:alike { { "was started with other arguments", json.encode(arguments) } }
+  if not alike then
+    fail(message)
+    ranks:close()
+    return nil
+  end
+  return ranks
+end
+
+-- Ends the part of a rank. A failure that not all ranks know of is told by rank 0, unless
+-- it has failed likewise.
+local function leave(ranks, report)
+  local secret = report.first and not (ranks.failure and report.first:find(ranks.failure, 1, true))
+  ranks:close(secret and report.first or nil, function(failure)
+    report:fail(failure)
+  end)
+end
+
+-- Parses the arguments and does what they say.
+local function work(arguments, report)
+  local options = new_parser():parse(arguments)
+  if started_as() then
+    local ranks = join(options.command, arguments, report)
+    if not ranks then
+      return
+    end
+    options.ranks, report.ranks = ranks, ranks
+  end
+  require("ym2612ml.cli." .. options.command).run(options, report)
+end
+
+-- Tells of an error; gives the status.
+local function tell_problem(problem, report)
+  if type(problem) == "table" and problem.usage then
+    report:fail(("%s (see `%s --help`)"):format(problem.usage, problem.command))
+    return USAGE
+  elseif console.is_interrupt(problem) then
+    report:fail(type(problem) == "table" and problem.interrupted or "interrupted")
+    return INTERRUPTED
+  end
+  report:fail(told(type(problem) == "table" and problem.message or problem))
+  return 1
+end
+
 --- Runs the command line. Prints results on stdout, and on stderr one line for each
---- failure.
+--- failure. Of several processes that mpirun started, only the first prints.
 ---@param arguments string[] as in the global arg
 ---@return integer status 0: all well, 1: something failed, 2: wrong usage,
 ---130: interrupted
 function M.run(arguments)
-  local report = console.new()
-  local ok, problem = pcall(function()
-    local options = new_parser():parse(arguments)
-    require("ym2612ml.cli." .. options.command).run(options, report)
-  end)
+  local report = console.new((started_as() or 0) > 0)
+  local ok, problem = pcall(work, arguments, report)
   report:clear()
-  if ok then
-    return report.failures > 0 and 1 or 0
+  local status = not ok and tell_problem(problem, report) or 0
+  if report.ranks then
+    leave(report.ranks, report)
+  elseif report.quiet and not report.joins then
+    return 0 -- mpirun ends all when one fails, and the first one is still to tell why
   end
-  if type(problem) == "table" and problem.usage then
-    report:fail(("%s (see `%s --help`)"):format(problem.usage, problem.command))
-    return USAGE
-  end
-  if console.is_interrupt(problem) then
-    report:fail(type(problem) == "table" and problem.interrupted or "interrupted")
-    return INTERRUPTED
-  end
-  report:fail(told(problem))
-  return 1
+  return status == 0 and report.failures > 0 and 1 or status
 end
 
 return M

@@ -1,7 +1,9 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
 local arguments = require "ym2612ml.cli.arguments"
+local cjson = require "cjson"
 local estimate = require "ym2612ml.estimate"
 local heard = require "ym2612ml.cli.match.heard"
+local json = require "ym2612ml.json"
 local ledgers = require "ym2612ml.cli.match.ledger"
 local locks = require "ym2612ml.cli.locks"
 local loss = require "ym2612ml.cli.loss"
@@ -11,6 +13,7 @@ local console = require "ym2612ml.cli.console"
 local settings_of = require "ym2612ml.cli.match.settings"
 local sounds = require "ym2612ml.sounds"
 local tell = require "ym2612ml.cli.match.tell"
+local work = require "ym2612ml.ranks.work"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -187,33 +190,44 @@ local function match_item(item, job)
   return document
 end
 
--- Matches an item, reports a failure, and records success.
+-- Matches an item and reports a failure.
 ---@return table document
 local function try_item(item, job)
-  local started = ym.clock()
   local document, reason = job.report:attempt(item.name, match_item, item, job)
-  job.pending = job.pending - 1
   if not document then
     return { error = reason }
   elseif document.error then
     job.report:fail(document.error)
-  else
-    job.ledger:record(item.stem, item.digest, job.settings.fingerprint, document, item.paths)
-    job.ledger:save(false) -- what hinders it will hinder the last one too, which is told
   end
-  job.matched, job.spent = job.matched + 1, job.spent + ym.clock() - started
   return document
 end
 
--- Matches an item, unless it was before, and tells of it.
-local function work_on(item, job)
-  local document = item.before or try_item(item, job)
+-- Records what was matched, and tells of it.
+local function settle(item, document, job)
+  if not document.error and not document.before then
+    job.ledger:record(item.stem, item.digest, job.settings.fingerprint, document, item.paths)
+    job.ledger:save(false) -- what hinders it will hinder the last one too, which is told
+  end
   document.file, document.group = item.name, item.group and item.paths
   job.documents[#job.documents + 1] = document
   job.done = job.done + 1
   if not job.json and document.matches and #document.matches > 0 then
     tell.matches(document, job.folder, job.report)
   end
+end
+
+-- Matches an item, unless it was before, and tells of it.
+local function work_on(item, job)
+  local document = item.before
+  if not document then
+    local started = ym.clock()
+    document = try_item(item, job)
+    job.pending = job.pending - 1
+    if document.matches then
+      job.matched, job.spent = job.matched + 1, job.spent + ym.clock() - started
+    end
+  end
+  settle(item, document, job)
 end
 
 -- The sounds that the arguments mean. In folders, auditions of earlier runs are passed
@@ -271,8 +285,48 @@ local function plan(job, again)
   end
 end
 
+-- Lets ranks work on all items, whichever is free. What they report comes with each.
+local function share_all(job)
+  local wanted, told, started = {}, 0, ym.clock()
+  for i, item in ipairs(job.items) do
+    wanted[#wanted + 1] = not item.before and i or nil
+  end
+  wanted = work.shared(job.ranks, wanted) -- the ledger is that of rank 0
+  local function settle_before(last)
+    while told < last do
+      told = told + 1
+      settle(job.items[told], job.items[told].before, job)
+    end
+  end
+  work.each(job.ranks, #wanted, {
+    perform = function(i, tick)
+      local own = setmetatable({ report = console.new_listener(tick), items = { true }, done = 0, pending = 1 },
+        { __index = job })
+      local document = try_item(job.items[wanted[i]], own)
+      return json.encode { document = document, heard = own.report.heard }
+    end,
+    taken = function(i, result)
+      local found = cjson.decode(result)
+      settle_before(wanted[i] - 1)
+      told = wanted[i]
+      job.report:again(found.heard)
+      settle(job.items[told], found.document, job)
+    end,
+    tell = function(done)
+      local left = done > 0 and (ym.clock() - started) / done * (#wanted - done) or nil
+      job.report:progress(done, #wanted, left and console.time_left(left) or "")
+    end,
+  })
+  if job.ranks.rank == 0 then
+    settle_before(#job.items)
+  end
+end
+
 -- Works on all items. Ctrl-C lets what was done be told, and says where it stopped.
 local function work_on_all(job)
+  if job.ranks then
+    return share_all(job)
+  end
   for _, item in ipairs(job.items) do
     local fine, problem = pcall(work_on, item, job)
     if not fine then
@@ -324,13 +378,16 @@ local function new_job(options, report)
   end
   local job = {
     settings = settings, models = models, items = items, folder = options.output, report = report, json = options.json,
-    formats = options.format,
-    ledger = ledgers.open(options.output), inputs = {}, documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
+    formats = options.format, ranks = options.ranks, ledger = ledgers.open(options.output), inputs = {},
+    documents = {}, done = 0, pending = 0, matched = 0, spent = 0,
   }
   for _, path in ipairs(found) do
     job.inputs[paths.identity(path) or path] = true
   end
   plan(job, options.again)
+  if job.ranks and job.ranks.rank > 0 then
+    return job
+  end
   made, message = job.ledger:save() -- a folder that cannot be written to is told before the work
   return made and job, message
 end
@@ -341,10 +398,17 @@ end
 function M.run(options, report)
   local started = ym.clock()
   local job, message = new_job(options, report)
+  if options.ranks then
+    local well, problem = options.ranks:agree(not job and message or nil)
+    job, message = well and job, problem
+  end
   if not job then
     return report:fail(message)
   end
   local problem = work_on_all(job)
+  if report.quiet then
+    return
+  end
   local summary = tell.summary(job.documents, report.failures, ym.clock() - started)
   local saved, reason = job.ledger:save()
   if not saved then

@@ -41,7 +41,8 @@ function M.define(command)
     .. "Default: as published."):choices({ "classes", "values", "kinds" })
   command:option("--loss", "With --model: of classes. Default: as published."):choices({ "softmax", "bce" })
   arguments.add(command, "--batch", "COUNT", arguments.integer(1, 65536),
-    "With --model: sounds learned from at once. Default: as published.")
+    "Notes or sounds learned from at once by the network of all algorithms, or a published one. Default: 512, or "
+    .. "as published.")
   arguments.add(command, "--learning-rate", "RATE", arguments.number(0, 10, "a rate"),
     "With --model. Default: as published.")
   command:option("--schedule", "With --model: of the learning rate. Default: constant.")
@@ -81,12 +82,12 @@ function M.run(options, report)
   local next_step = ym.training.steps {
     output = options.output, work = work,
     prior = paths.join(ym.models.folder(), ym.models.files.prior),
-    patches = options.patches, records = options.records, epochs = options.epochs,
-    network_epochs = options.network_epochs, seed = options.seed,
+    patches = options.patches, records = options.records, epochs = options.epochs, batch = options.batch,
+    network_epochs = options.network_epochs, seed = options.seed, ranks = options.ranks,
   }
   local stage
   local summary, message = report:follow(next_step, console.training_label, function(step)
-    if step.stage ~= stage and not options.json then
+    if step.stage ~= stage and not options.json and not report.quiet then
       report:clear()
       print(step.stage)
     end
@@ -94,6 +95,8 @@ function M.run(options, report)
   end)
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   end
   if options.json then
     print(json.encode(summary))

@@ -3,6 +3,8 @@
 local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local steps = require "ym2612ml.steps"
+local work = require "ym2612ml.ranks.work"
 
 local M = {}
 
@@ -74,6 +76,20 @@ function M.open(folder, identity)
     end
   end
   return self
+end
+
+--- Opens the results for ranks: rank 0 has the file, and all know what is in it. Raises as
+--- steps.fail does.
+---@param group ym2612ml.Ranks?
+---@param folder? string
+---@param identity table
+---@return table results
+function M.shared(group, folder, identity)
+  local self = work.once(group, function()
+    return steps.must(M.open(folder, identity))
+  end)
+  local known = work.shared(group, self and self.known)
+  return self or setmetatable({ known = known }, Results)
 end
 
 -- The result of a target and method, if there is one.

@@ -3,8 +3,11 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local measure = require "ym2612ml.learner.measure"
+local ranks = require "ym2612ml.ranks"
 local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
+local store = require "ym2612ml.store"
+local work = require "ym2612ml.ranks.work"
 
 local M = {}
 
@@ -15,6 +18,7 @@ local RULES = {
   count = { type = "integer", least = 1 },
   wav = { type = "string" },
   examples = { type = "integer", least = 0, default = 10 },
+  ranks = ranks.rule,
 }
 
 local BLOCK_SAMPLES = 1 << 21 -- judged in one step
@@ -66,22 +70,44 @@ local function new_told(learner, count)
   return told
 end
 
--- Tells the parameters of the rows first to last and renders them; what was told goes into
--- told, what was measured to the end of measures.
-local function judge_block(learner, split, options, first, last, told, measures)
+-- Tells the parameters of the rows first to last and renders them. Gives what was told and
+-- measured as a string.
+local function judge_block(learner, split, options, first, last)
   local sounds = must(split:sounds(soundsets.numbers(first, last)))
   local answer = must(learner:predict(sounds))
-  told.values:slice(first, last):copy(answer.values)
-  for name, scores in pairs(told.scores) do
-    scores:slice(first, last):copy(answer.scores[name])
-  end
   local reconstructions = must(learner.synth:render(learner.synth:nearest(answer.values), {
     rate = learner.rate, length = learner.length,
   }))
-  for _, found in ipairs(must(measure.sounds(sounds, reconstructions, learner.rate))) do
+  local tensors = { [""] = answer.values }
+  for _, name in ipairs(learner.parameters) do
+    tensors[name] = answer.scores[name]
+  end
+  local measures = must(measure.sounds(sounds, reconstructions, learner.rate))
+  write_examples(learner, options, first, split.values:slice(first, last), sounds, reconstructions)
+  local numbers = {}
+  for i, found in ipairs(measures) do
+    for k, name in ipairs(measure.sound_figures) do
+      numbers[(i - 1) * #measure.sound_figures + k] = string.pack("<d", found[name])
+    end
+  end
+  return string.pack("<s4s4", store.encode(tensors), table.concat(numbers))
+end
+
+-- Puts what a block gave into told, and to the end of measures.
+local function take_block(result, first, last, told, measures)
+  local encoded, numbers = string.unpack("<s4s4", result)
+  local tensors, at = must(store.decode(encoded)), 1
+  told.values:slice(first, last):copy(tensors[""])
+  for name, scores in pairs(told.scores) do
+    scores:slice(first, last):copy(tensors[name])
+  end
+  while at <= #numbers do
+    local found = {}
+    for _, name in ipairs(measure.sound_figures) do
+      found[name], at = string.unpack("<d", numbers, at)
+    end
     measures[#measures + 1] = found
   end
-  write_examples(learner, options, first, split.values:slice(first, last), sounds, reconstructions)
 end
 
 -- What the measures of sounds amount to, by name.
@@ -107,10 +133,24 @@ local function run(learner, set, options, report)
   local samples = math.max(1, math.floor(set.rate * set.length))
   local block = math.max(1, math.min(BLOCK_SOUNDS, BLOCK_SAMPLES // samples))
   local told, measures = new_told(learner, count), {}
-  for first = 1, count, block do
-    local last = math.min(first + block - 1, count)
-    judge_block(learner, split, options, first, last, told, measures)
-    report { done = last, total = count + 1 }
+  local function rows_of(item)
+    return (item - 1) * block + 1, math.min(item * block, count)
+  end
+  work.each(options.ranks, math.ceil(count / block), {
+    perform = function(item)
+      return judge_block(learner, split, options, rows_of(item))
+    end,
+    taken = function(item, result)
+      local first, last = rows_of(item)
+      take_block(result, first, last, told, measures)
+    end,
+    tell = function(items)
+      report { done = math.min(math.floor(items) * block, count), total = count + 1 }
+    end,
+  })
+  if options.ranks and options.ranks.rank > 0 then
+    report { done = count + 1, total = count + 1 }
+    return
   end
   local truth = split.values:slice(1, count)
   local figures = must(measure.parameters(learner.synth, learner.parameters, truth, told))
@@ -126,11 +166,12 @@ end
 --- Judges a learner, a block of sounds a step.
 ---@param learner ym2612ml.Learner
 ---@param set ym2612ml.SoundSet  of the learner's synthesizer, rate and length
----@param options? {split: "train"|"valid"|"test", count: integer, wav: string, examples: integer}
----  split: default "test"; count: only its first so many sounds; wav: a folder, which
----  exists, for the first sounds as WAV files of floats, each as example_001_original (of
----  the data set), _copy (rendered from the true parameters) and _reconstruction (from
----  those told); examples: how many, default 10
+---@param options? table  split: "train", "valid" or "test", the default; count: only its
+---  first so many sounds; wav: a folder, which exists, for the first sounds as WAV files of
+---  floats, each as example_001_original (of the data set), _copy (rendered from the true
+---  parameters) and _reconstruction (from those told); examples: how many, default 10; ranks
+---  (ym2612ml.Ranks): who share the blocks, each calls this alike, and rank 0 alone has the
+---  summary
 ---@return fun(): table|false|nil, string?, string? next  steps {done, total, and with the
 ---  last one summary}: split; count: of sounds; parameters and means, of those that the
 ---  learner tells, and measures, a table a sound, as of learner/measure.lua; sounds: of

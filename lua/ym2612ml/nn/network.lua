@@ -4,7 +4,9 @@ local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
 local recorder = require "ym2612ml.nn.recorder"
+local ranks_rule = require "ym2612ml.ranks".rule
 local saved = require "ym2612ml.saved"
+local sharing = require "ym2612ml.nn.sharing"
 local store = require "ym2612ml.store"
 local weights = require "ym2612ml.nn.weights"
 
@@ -108,6 +110,11 @@ local row_rules = {
   count = { type = "integer", least = 0 },
 }
 
+local step_rules = { ranks = ranks_rule }
+for name, rule in pairs(row_rules) do
+  step_rules[name] = rule
+end
+
 -- order, first and count for the core.
 local function rows_of(rows, argument, name)
   if rows == nil then
@@ -159,6 +166,12 @@ function Network:evaluate(inputs, rows)
   return settle(self.core:evaluate(feed(self, inputs, "evaluate"), order, first, count, self.loss))
 end
 
+-- Rows of the tensors fed.
+local function height_of(feeds)
+  local _, tensor = next(feeds)
+  return tensor and #tensor or 0
+end
+
 -- The random numbers of a step: new each time, the same after a restore.
 local function draw(net)
   return core.nn.mix(net.seed, net.steps + 1)
@@ -187,10 +200,22 @@ function Network:gradients(inputs)
   return gradients, loss
 end
 
+-- A step that ranks share; give gives what sharing.step wants of some rows.
+local function share(net, optimizer, ranks, total, give)
+  local loss, norm, kind = settle(sharing.step(net, optimizer, ranks, total, draw(net), give))
+  if loss then
+    net.steps = net.steps + 1
+    optimizer.ranks = ranks
+  end
+  return loss, norm, kind
+end
+
 --- One step of training on a minibatch.
 ---@param inputs table<string, ym2612ml.Tensor|table>
 ---@param optimizer ym2612ml.Optimizer
----@param rows? table  as in `run`
+---@param rows? table  as in `run`, and ranks (ym2612ml.Ranks): who share the step; all have
+---  to take it, with the same network and arguments, and it gives the same bits as one
+---  process. The optimizer's moments are whole again after `optimizer:complete`
 ---@return number? loss  before the step
 ---@return number|string norm  of the gradient, before clipping; or a message
 ---@return string? kind  "diverged": the loss or the gradient is not finite, and nothing
@@ -200,13 +225,43 @@ function Network:step(inputs, optimizer, rows)
   if type(optimizer) ~= "table" or optimizer.net ~= self then
     check.misuse("bad argument #2 to 'step' (expected an optimizer of this network)")
   end
-  local order, first, count = rows_of(rows, 3, "step")
+  rows = check.options(rows, step_rules, 3, "step")
+  local feeds = feed(self, inputs, "step")
+  if rows.ranks then
+    local total = rows.count or (rows.order and #rows.order or height_of(feeds)) - (rows.first or 1) + 1
+    return share(self, optimizer, rows.ranks, total, function(first, count)
+      return feeds, rows.order, (rows.first or 1) + first - 1, count
+    end)
+  end
   local loss, norm, kind =
-    settle(self.core:step(feed(self, inputs, "step"), order, first, count, draw(self), optimizer.core))
+    settle(self.core:step(feeds, rows.order, rows.first, rows.count, draw(self), optimizer.core))
   if loss then
     self.steps = self.steps + 1
   end
   return loss, norm, kind
+end
+
+--- The same for ranks of which each has only the rows that it computes.
+---@param optimizer ym2612ml.Optimizer
+---@param ranks ym2612ml.Ranks
+---@param total integer  rows of the minibatch
+---@param take fun(first: integer, count: integer): table?, string?, string?  gives the inputs
+---  of so many of these rows, from number first on; or nil, message, kind
+---@return number? loss
+---@return number|string norm
+---@return string? kind
+function Network:share_step(optimizer, ranks, total, take)
+  return share(self, optimizer, ranks, total, function(first, count)
+    local inputs, message, kind = {}, nil, nil
+    if count > 0 then
+      inputs, message, kind = take(first, count)
+    end
+    local well, problem, sort = ranks:agree(not inputs and message or nil, kind)
+    if not well then
+      return nil, problem, sort
+    end
+    return feed(self, inputs, "step")
+  end)
 end
 
 -- The leaves of a kind, as views.

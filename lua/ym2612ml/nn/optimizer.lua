@@ -3,6 +3,7 @@ local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local network = require "ym2612ml.nn.network"
 local saved = require "ym2612ml.saved"
+local sharing = require "ym2612ml.nn.sharing"
 local store = require "ym2612ml.store"
 
 local M = {}
@@ -54,6 +55,18 @@ end
 ---@return integer
 function Optimizer:steps()
   return self.core:steps()
+end
+
+--- Brings together what ranks remember that shared its steps, each a slice. All have to
+--- call it, before `dump`.
+---@return true? done
+---@return string? message
+---@return string? kind  "io"
+function Optimizer:complete()
+  if not self.ranks then
+    return true
+  end
+  return sharing.complete(self.net, self, self.ranks)
 end
 
 --- All it remembers, but for its options.

@@ -1,9 +1,14 @@
 -- The making of a data set in shards, in steps that can be stopped: what is missing is
 -- made, what is there is checked.
+local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
+local json = require "ym2612ml.json"
+local ranks = require "ym2612ml.ranks"
 local shards = require "ym2612ml.shards"
 local steps = require "ym2612ml.steps"
+local store = require "ym2612ml.store"
+local work = require "ym2612ml.ranks.work"
 
 local M = {}
 
@@ -18,6 +23,7 @@ M.rules = {
   shard_records = { type = "integer", least = 1, most = 1 << 20, default = 8192 },
   shard = { type = "table", default = { 1, 1 } },
   split = { choices = { "train", "valid", "test", "all" }, default = "all" },
+  ranks = ranks.rule,
 }
 
 --- What is wrong with a pair of numbers, the second not below the first, or nil.
@@ -117,44 +123,61 @@ local function count_missing(all)
   return missing
 end
 
+-- How many records the first shards have, a share of the next one included.
+local function records_of(own, done)
+  local records = 0
+  for i = 1, math.min(math.ceil(done), #own) do
+    records = records + own[i].records * math.min(done - i + 1, 1)
+  end
+  return math.floor(records + 0.5)
+end
+
 -- Makes what is missing of this run's shards and checks the others. Returns how many
 -- shards and records they are.
 local function make_all(settings, place, make, dropped, report)
   local own, total = own_shards(settings, place.shards)
-  local done, made, start = 0, 0, core.clock() -- start moves on while nothing is made
-  local function progress(stage, shard, filled)
-    local count = made + filled
-    local rate = count > 0 and count / (core.clock() - start) or nil
-    report {
-      stage = stage, shard = shard.name, done = done + filled, total = total, rate = rate,
-      eta = rate and (total - done - filled) / rate or nil,
-    }
-  end
-  for _, shard in ipairs(own) do
-    local before, there = core.clock(), shards.made(shard)
+  local checked, start = 0, core.clock() -- start moves on while nothing is made
+  local stage, name = "records", nil
+  local function perform(i, tick)
+    local shard, before = own[i], core.clock()
+    local there = shards.made(shard)
     local arrays, left_out, kind
+    stage, name = there and "check" or "records", shard.name
     if there then
       arrays, left_out, kind = shards.read(shard)
       start = start + core.clock() - before
       must(arrays, left_out, kind)
     else
       arrays, left_out = make(shard, function(filled)
-        progress("records", shard, filled)
+        tick(filled / shard.records)
       end)
       must(shards.write(place, shard, arrays, left_out))
-      made = made + shard.records
     end
-    done = done + shard.records
-    for reason, count in pairs(dropped) do
-      dropped[reason] = count + math.tointeger(left_out[reason])
-    end
-    progress(there and "check" or "records", shard, 0)
+    return json.encode { there = there, dropped = left_out }
   end
+  work.each(settings.ranks, #own, {
+    perform = perform,
+    taken = function(i, result)
+      local found = cjson.decode(result)
+      checked = checked + (found.there and own[i].records or 0)
+      for reason, count in pairs(dropped) do
+        dropped[reason] = count + math.tointeger(found.dropped[reason])
+      end
+    end,
+    tell = function(items)
+      local done = records_of(own, items)
+      local rate = done > checked and (done - checked) / (core.clock() - start) or nil
+      report {
+        stage = stage, shard = name, done = done, total = total, rate = rate,
+        eta = rate and (total - done) / rate or nil,
+      }
+    end,
+  })
   return #own, total
 end
 
 --- Makes a data set, a step a call.
----@param settings table  output, shard, split: see rules
+---@param settings table  output, shard, split, ranks: see rules
 ---@param layout ym2612ml.Layout
 ---@param reasons string[]  why draws are left out
 ---@param begin fun(): table, fun(shard: ym2612ml.Shard, report: fun(filled: integer)): table, table
@@ -168,18 +191,24 @@ function M.steps(settings, layout, reasons, begin)
   check.type(begin, "function", 4, "steps")
   local place
   return steps.new(function(report)
-    local index, make, summary = begin()
+    local group, dropped = settings.ranks, {}
+    local index, make, summary = work.together(group, begin)
     local part = ("%s_%d_of_%d"):format(settings.split, settings.shard[1], settings.shard[2])
-    place = must(shards.begin(settings.output, index, layout, part))
-    summary.dropped = {}
+    local joined, text = shards.place(settings.output, index, layout, part)
+    work.alike(group, "has other settings or sources", store.sha256(text))
+    place = work.once(group, function()
+      return must(shards.begin(settings.output, index, layout, part))
+    end)
     for _, reason in ipairs(reasons) do
-      summary.dropped[reason] = 0
+      dropped[reason] = 0
     end
-    summary.shards, summary.records = make_all(settings, place, make, summary.dropped, report)
-    summary.missing = count_missing(place.shards)
+    summary.shards, summary.records = make_all(settings, place or joined, make, dropped, report)
+    summary.dropped, summary.missing = work.shared(group, dropped), work.shared(group, count_missing(joined.shards))
     local finished = place
     place = nil
-    shards.finish(finished)
+    if finished then
+      shards.finish(finished)
+    end
     report { stage = "done", done = summary.records, total = summary.records, summary = summary }
   end, function()
     if place then

@@ -4,6 +4,7 @@ local files = require "ym2612ml.files"
 local history = require "ym2612ml.train.history"
 local lfs = require "ym2612ml.filesystem"
 local steps = require "ym2612ml.train.steps"
+local store = require "ym2612ml.store"
 
 local M = {}
 
@@ -18,20 +19,53 @@ for name, rule in pairs(steps.rules) do
   rules[name] = rule
 end
 
--- What goes to disk after a step; nil, message, kind where it does not.
+-- What goes to disk after a step; nil, message, kind where it does not. Of ranks all call
+-- it, and the first one writes.
 local function keep(net, step, options)
-  local row, done, message, kind = step.row, true, nil, nil
-  if options.save and row and row.best then
+  local row, group = step.row, options.ranks
+  local due = row or options.state_steps > 0 and step.step % options.state_steps == 0
+  local state = options.state and due and not step.last
+  local bytes, done, message, kind = nil, true, nil, nil
+  if state then
+    bytes, message, kind = step:dump()
+    if not bytes then
+      return nil, message, kind
+    end
+  end
+  local writes = not group or group.rank == 0
+  if writes and options.save and row and row.best then
     done, message, kind = net:save(options.save)
   end
-  if done and options.history and row then
+  if writes and done and options.history and row then
     done, message, kind = history.write(options.history, step:history())
   end
-  local due = row or options.state_steps > 0 and step.step % options.state_steps == 0
-  if done and options.state and due and not step.last then
-    done, message, kind = files.write(options.state, step:dump())
+  if writes and done and state then
+    done, message, kind = files.write(options.state, bytes)
+  end
+  if group and (row or state) then
+    return group:agree(message, kind)
   end
   return done, message, kind
+end
+
+-- The state that a training left in a file, false without one; nil, message, kind where it
+-- cannot be read, or ranks find others.
+local function read_state(path, group)
+  local bytes, message, kind = false, nil, nil
+  if path then
+    bytes, message, kind = files.read(path)
+  end
+  local well = bytes ~= nil or nil
+  if group then
+    well, message, kind = group:agree(message, kind)
+  end
+  if well and group then
+    well, message, kind = group:alike { { "finds another state of the training", store.sha256(bytes or "") } }
+  end
+  if not well then
+    return nil, message, kind
+  end
+  return bytes
 end
 
 ---@class ym2612ml.Fit
@@ -54,7 +88,8 @@ end
 ---  (.csv or .json), written after each; save, the path of a file for the network, written
 ---  after each epoch that is the best so far; state, the path of a file with all that is
 ---  needed to go on, written after each epoch and every state_steps (0: no more) steps: a
----  training that finds it goes on from there, and removes it at its end
+---  training that finds it goes on from there, and removes it at its end. Of ranks the first
+---  writes these files
 ---@return ym2612ml.Fit? result
 ---@return string? message  names the step or the path
 ---@return string? kind  "diverged", "input", "format" or "io"
@@ -68,13 +103,11 @@ function M.fit(net, data, options)
     own[name] = options[name]
   end
   local path = options.state and lfs.attributes(options.state, "mode") and options.state
-  if path then
-    local message, kind
-    own.resume, message, kind = files.read(path)
-    if not own.resume then
-      return nil, message, kind
-    end
+  local found, unread, why = read_state(path, options.ranks)
+  if found == nil then
+    return nil, unread, why
   end
+  own.resume = found or nil
   local next_step, training, kind = steps.start(net, data, own, "fit", path)
   if not next_step then
     return nil, training, kind
@@ -94,7 +127,7 @@ function M.fit(net, data, options)
     end
   end
   local progress = training.progress
-  if progress.last and options.state then
+  if progress.last and options.state and not (options.ranks and options.ranks.rank > 0) then
     os.remove(options.state)
   end
   return {

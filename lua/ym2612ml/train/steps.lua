@@ -3,8 +3,10 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local nn = require "ym2612ml.nn"
+local ranks = require "ym2612ml.ranks"
 local schedules = require "ym2612ml.train.schedules"
 local state = require "ym2612ml.train.state"
+local store = require "ym2612ml.store"
 
 local M = {}
 
@@ -24,6 +26,7 @@ M.rules = {
   improvement = { type = "number", least = 0, default = 0 },
   keep_best = { type = "boolean", default = false },
   resume = { type = "string" },
+  ranks = ranks.rule,
 }
 
 ---@class ym2612ml.Source  data that is read as it is needed
@@ -90,13 +93,17 @@ local Training = {}
 Training.__index = Training
 Training.__name = "ym2612ml.Training"
 
---- The state after this step, for option `resume`. Only until the next step is taken.
----@return string
+--- The state after this step, for option `resume`. Only until the next step is taken. Of
+--- ranks that share the training all have to call it.
+---@return string? state
+---@return string? message
+---@return string? kind  "io": ranks cannot reach each other
 function Step:dump()
   if self.training.step ~= self.step then
     check.misuse(("step %d is over: only the last step can be dumped"):format(self.step))
   end
-  return state.dump(self.training)
+  local complete, message, kind = self.training.optimizer:complete()
+  return complete and state.dump(self.training), message, kind
 end
 
 --- What became of each epoch until this step.
@@ -114,9 +121,9 @@ function Training:order_of(epoch)
   return self.order
 end
 
--- The validation loss, or nil without validation; or nil, message, kind.
+-- The validation loss, or nil without validation; or nil, message, kind, of all ranks.
 function Training:validate()
-  local validation = self.options.validation
+  local validation, group = self.options.validation, self.options.ranks
   if not validation then
     return nil
   end
@@ -125,7 +132,13 @@ function Training:validate()
   if type(loss) ~= "number" and not message then
     check.misuse(("option 'validation' returned %s, expected a number"):format(tostring(loss)))
   end
-  if not loss then
+  local well, problem, sort = true, nil, nil
+  if group then
+    well, problem, sort = group:agree(not loss and ("validation: %s"):format(message) or nil, kind)
+  end
+  if not well then
+    return nil, problem, sort
+  elseif not loss then
     return nil, ("validation: %s"):format(message), kind or "input"
   elseif loss ~= loss or math.abs(loss) == math.huge then
     return nil, ("step %d: the validation loss is not finite"):format(self.step), "diverged"
@@ -181,12 +194,8 @@ function Training:close_epoch(epoch, rate)
   return row
 end
 
--- Learns from `count` rows of the order: their loss and the norm of its gradient; or nil,
--- message, kind.
-function Training:learn(order, first, count)
-  if not self.source then
-    return self.net:step(self.data, self.optimizer, { order = order, first = first, count = count })
-  end
+-- The inputs of rows of the order, out of a source; or nil, message, kind.
+function Training:take(order, first, count)
   local inputs, message, kind = self.source:take(order:slice(first, first + count - 1))
   if not inputs and message then
     return nil, message, kind or "input"
@@ -197,6 +206,24 @@ function Training:learn(order, first, count)
     if #values ~= count then
       check.misuse(("field 'take' of the data gave %d rows of input '%s', expected %d"):format(#values, name, count))
     end
+  end
+  return inputs
+end
+
+-- Learns from `count` rows of the order: their loss and the norm of its gradient; or nil,
+-- message, kind.
+function Training:learn(order, first, count)
+  local group = self.options.ranks
+  if not self.source then
+    return self.net:step(self.data, self.optimizer, { order = order, first = first, count = count, ranks = group })
+  elseif group then
+    return self.net:share_step(self.optimizer, group, count, function(from, rows)
+      return self:take(order, first + from - 1, rows)
+    end)
+  end
+  local inputs, message, kind = self:take(order, first, count)
+  if not inputs then
+    return nil, message, kind
   end
   return self.net:step(inputs, self.optimizer)
 end
@@ -268,12 +295,15 @@ end
 ---  many epochs in a row in which the loss that is watched, that of validation or else of
 ---  training, did not get better by more than improvement, 0; 0: never); keep_best false
 ---  (true: the last step gives the network back as it was after its best epoch); resume
----  (what `step:dump()` gave, with the same options)
+---  (what `step:dump()` gave, with the same options); ranks (ym2612ml.Ranks: processes that
+---  share every minibatch; each calls this with the same arguments, takes the same steps and
+---  has the same network at the end, the bits of one process alone)
 ---@return (fun(): ym2612ml.Step|false|nil, string?, string?)? next  nil at the end; false,
 ---  message, kind ("diverged", "input") when a step failed, and nothing was changed, or
 ---  when the validation data cannot be used
 ---@return string? message
----@return string? kind  "format": resume is damaged or of another network
+---@return string? kind  "format": resume is damaged or of another network; "input": ranks
+---  have other settings or weights
 function M.steps(net, data, options)
   local next_step, message, kind = M.start(net, data, check.options(options, M.rules, 3, "steps"), "steps")
   if not next_step then
@@ -326,6 +356,15 @@ function M.start(net, data, options, name, path)
   if options.resume then
     local done, message, kind = state.restore(training, options.resume, path)
     if not done then
+      return nil, message, kind
+    end
+  end
+  if options.ranks then
+    local alike, message, kind = options.ranks:alike {
+      { "trains with other settings", training.signature },
+      { "begins with other weights", store.sha256(net.core:weights():bytes()) },
+    }
+    if not alike then
       return nil, message, kind
     end
   end

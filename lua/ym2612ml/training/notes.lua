@@ -8,6 +8,7 @@ local pca = require "ym2612ml.pca"
 local registers = require "ym2612ml.networks.registers"
 local steps = require "ym2612ml.steps"
 local store = require "ym2612ml.store"
+local work = require "ym2612ml.ranks.work"
 
 local M = {}
 
@@ -115,9 +116,10 @@ end
 --- Renders a chunk.
 ---@param chunk table  from draw
 ---@param features ym2612ml.Features
+---@param tick? fun(share: number)  called between its steps
 ---@return ym2612ml.Tensor values  f16 (count, features)
 ---@return integer[] heard  the rows that were audible
-function M.hear(chunk, features)
+function M.hear(chunk, features, tick)
   local count = #chunk.packed
   local values, heard = core.tensor.new({ count, features:count() }, "f16"), {}
   for first = 1, count, RENDERED do
@@ -134,6 +136,9 @@ function M.hear(chunk, features)
         heard[#heard + 1] = first + i - 1
       end
     end
+    if tick and last < count then
+      tick(last / count)
+    end
   end
   return values, heard
 end
@@ -142,10 +147,11 @@ end
 ---@param chunk table  from draw
 ---@param features ym2612ml.Features
 ---@param axes ym2612ml.Pca
+---@param tick? fun(share: number)  called between its steps
 ---@return {x: ym2612ml.Tensor, target: ym2612ml.Tensor, algorithm: ym2612ml.Tensor} data
 ---  x: f16; target: i16, a class for each head, -1 where it cannot be heard
-function M.examples(chunk, features, axes)
-  local values, heard = M.hear(chunk, features)
+function M.examples(chunk, features, axes, tick)
+  local values, heard = M.hear(chunk, features, tick)
   local count = #heard
   local x = core.tensor.new({ count, registers.inputs }, "f16")
   local target = core.tensor.new({ count, #registers.heads }, "i16")
@@ -168,28 +174,53 @@ function M.examples(chunk, features, axes)
   return { x = x, target = target, algorithm = algorithm }
 end
 
---- Fits the principal components to notes of their own.
----@param settings table  seed, pca_records
+-- Features of the notes of one chunk of those for the components that can be heard, f16.
+local function heard_values(settings, sources, features, index, tick)
+  local count = math.min(CHUNK, settings.pca_records)
+  local part, heard = M.hear(M.draw(settings, sources, -index, count), features, tick)
+  return part:rows(heard)
+end
+
+--- Features of the notes that the principal components are fitted to.
+---@param settings table  seed, pca_records, ranks
 ---@param sources table
 ---@param features ym2612ml.Features
 ---@param report fun(step: table)
----@return ym2612ml.Pca
-function M.fit_pca(settings, sources, features, report)
-  local count = settings.pca_records
-  local values = core.tensor.new({ count, features:count() }, "f16")
-  local rows = 0
-  for index = 0, math.huge do
-    local part, heard = M.hear(M.draw(settings, sources, -index, math.min(CHUNK, count)), features)
-    local taken = math.min(#heard, count - rows)
-    values:slice(rows + 1, rows + taken):copy(part:rows(heard):slice(1, taken))
-    rows = rows + taken
-    report { stage = "features", done = rows, total = count }
-    if rows == count then
-      break
-    elseif rows == 0 then
+---@return ym2612ml.Tensor values  f16 (pca_records, features); filled on rank 0 alone
+function M.components(settings, sources, features, report)
+  local count, width = settings.pca_records, features:count()
+  local values = core.tensor.new({ count, width }, "f16")
+  local rows, index = 0, 0
+  while rows < count do
+    local before = rows
+    local chunks = math.ceil((count - rows) / CHUNK)
+    work.each(settings.ranks, chunks, {
+      perform = function(item, tick)
+        return store.encode { values = heard_values(settings, sources, features, index + item - 1, tick) }
+      end,
+      taken = function(_, result)
+        local part = must(store.decode(result)).values
+        local taken = math.min(#part, count - rows)
+        values:slice(rows + 1, rows + taken):copy(part:slice(1, taken))
+        rows = rows + taken
+      end,
+      tell = function()
+        report { stage = "features", done = rows, total = count }
+      end,
+    })
+    rows = work.shared(settings.ranks, rows)
+    index = index + chunks
+    if rows == before then
       fail("none of the patches drawn can be heard", "input")
     end
   end
+  return values
+end
+
+--- Fits the principal components.
+---@param values ym2612ml.Tensor  as of components
+---@return ym2612ml.Pca
+function M.fit_pca(values)
   return must(pca.fit(values, { components = registers.components, scale = true }))
 end
 
@@ -198,7 +229,7 @@ local function chunk_path(settings, index)
 end
 
 --- Makes the chunks that the work folder lacks.
----@param settings table  seed, records, work
+---@param settings table  seed, records, work, ranks
 ---@param sources table
 ---@param features ym2612ml.Features
 ---@param axes ym2612ml.Pca
@@ -206,14 +237,20 @@ end
 ---@return integer total  of chunks
 function M.make(settings, sources, features, axes, report)
   local total = math.ceil(settings.records / CHUNK)
-  for index = 1, total do
-    local path = chunk_path(settings, index)
-    if lfs.attributes(path, "mode") ~= "file" then
-      local count = math.min(CHUNK, settings.records - (index - 1) * CHUNK)
-      must(store.save(path, M.examples(M.draw(settings, sources, index, count), features, axes)))
-    end
-    report { stage = "data", done = math.min(index * CHUNK, settings.records), total = settings.records }
-  end
+  work.each(settings.ranks, total, {
+    perform = function(index, tick)
+      local path = chunk_path(settings, index)
+      if lfs.attributes(path, "mode") ~= "file" then
+        local count = math.min(CHUNK, settings.records - (index - 1) * CHUNK)
+        must(store.save(path, M.examples(M.draw(settings, sources, index, count), features, axes, tick)))
+      end
+      return ""
+    end,
+    taken = function() end,
+    tell = function(chunks)
+      report { stage = "data", done = math.floor(math.min(chunks * CHUNK, settings.records)), total = settings.records }
+    end,
+  })
   return total
 end
 

@@ -69,8 +69,9 @@ function M.run(options, report)
     synth = synth, output = options.output, count = options.count, validation = options.validation,
     test = options.test, rate = options.rate, length = options.length, seed = options.seed,
     shard_records = options.shard_records, shard = options.shard, split = options.split,
+    ranks = options.ranks,
   }, label)
-  if summary and options.wav then
+  if summary and options.wav and not report.quiet then
     local set
     set, message = ym.synths.open(options.output)
     if set then
@@ -79,6 +80,8 @@ function M.run(options, report)
   end
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   elseif options.json then
     return print(json.encode(summary))
   end

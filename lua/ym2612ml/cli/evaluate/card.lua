@@ -151,7 +151,7 @@ function M.run(options, report)
     sets = options.sets, count = options.count, budgets = options.budget, chip = options.chip,
     patches = options.patches, soundfont = options.soundfont, baselines = options.baselines,
     pitch_unknown = options.pitch_unknown or false, disturb = options.disturb, seed = options.seed,
-    work = options.work, models = models,
+    work = options.work, models = models, ranks = options.ranks,
   }
   local card
   card, message = report:follow(next_step, label, function(step)
@@ -162,6 +162,8 @@ function M.run(options, report)
   end)
   if message then
     return report:fail(message)
+  elseif report.quiet then
+    return
   end
   for _, skipped in ipairs(card.settings.skipped) do
     report:note("skipped " .. skipped)

@@ -122,11 +122,15 @@ function M.run(options, report)
   end
   local result, message = report:follow(evaluation.steps(learner, set, {
     split = options.split, count = options.count, wav = options.wav, examples = options.examples,
+    ranks = options.ranks,
   }), function(step)
     return ("%d sounds"):format(step.done)
   end)
   if message then
     return report:fail(("%s: %s"):format(options.model, message))
+  end
+  if report.quiet then
+    return
   end
   write(result, learner, options, report)
   tell(result, learner, options, report)

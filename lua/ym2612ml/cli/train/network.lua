@@ -4,26 +4,39 @@ local console = require "ym2612ml.cli.console"
 local evaluation = require "ym2612ml.learner.evaluation"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
+local steps = require "ym2612ml.steps"
+local work = require "ym2612ml.ranks.work"
 local ym = require "ym2612ml"
 
 local M = {}
 
--- Trains a network in a folder. Returns the learner; or nil after a failure, reported.
-local function train(options, set, folder, seed, report)
-  local learner
-  local _, message = report:follow(ym.learner.steps {
+-- The steps of a training in a folder.
+local function steps_of(options, set, folder, seed, ranks)
+  return ym.learner.steps {
     model = options.model, data = set, output = folder, style = options.targets, loss = options.loss,
     epochs = options.epochs, batch = options.batch, rate = options.learning_rate, schedule = options.schedule,
     patience = options.patience, rows = options.records, seconds = options.seconds, seed = seed,
     front = options.front, options = options.sizes, memory = options.memory * 2 ^ 30,
-    start = options.start,
-  }, console.training_label, function(step)
+    start = options.start, ranks = ranks,
+  }
+end
+
+-- Prints what became of an epoch, after its last step.
+local function tell_epoch(step, options, report)
+  if step.validation and not options.json and not report.quiet then
+    report:clear()
+    print(("%s, epoch %d: loss %.5f, of the validation set %.5f"):format(step.stage, step.epoch, step.loss,
+      step.validation))
+  end
+end
+
+-- Trains a network in a folder. Returns the learner; or nil after a failure, reported.
+local function train(options, set, folder, seed, report)
+  local learner
+  local next_step = steps_of(options, set, folder, seed, options.ranks)
+  local _, message = report:follow(next_step, console.training_label, function(step)
     learner = step.learner
-    if step.validation and not options.json then
-      report:clear()
-      print(("%s, epoch %d: loss %.5f, of the validation set %.5f"):format(step.stage, step.epoch, step.loss,
-        step.validation))
-    end
+    tell_epoch(step, options, report)
   end)
   if message then
     return report:fail(message)
@@ -46,20 +59,71 @@ local function tell(folder, learner)
   end
 end
 
--- Repeats training and evaluation over seeds and prints means and deviations.
-local function run_trials(options, set, report)
+-- Figures as a string, to the bit, and back.
+local function pack(figures)
+  local parts = {}
+  for name, value in pairs(figures) do
+    parts[#parts + 1] = string.pack("<s1d", name, value)
+  end
+  return table.concat(parts)
+end
+
+local function unpack(text)
+  local figures, at = {}, 1
+  while at <= #text do
+    local name, value, after = string.unpack("<s1d", text, at)
+    figures[name], at = value, after
+  end
+  return figures
+end
+
+-- Trains and judges trial number `trial`, on this rank alone; gives its figures. Epochs are
+-- told only where no other trial goes on at the same time.
+local function try(options, set, trial, report, tick)
+  local folder, learner = ("%s/trial_%03d"):format(options.output, trial), nil
+  for step, message, kind in steps_of(options, set, folder, options.seed + trial - 1) do
+    steps.must(step or nil, message, kind)
+    learner = step.learner
+    if not options.ranks then
+      tell_epoch(step, options, report)
+    end
+    tick(math.min(step.done / step.total, 1))
+  end
+  local figures, message, kind = evaluation.means(learner, set)
+  return pack(steps.must(figures, message, kind))
+end
+
+-- Repeats training and evaluation over seeds, each on whichever rank is free. Returns the
+-- figures of every trial; or nil after a failure, reported.
+local function try_all(options, set, report)
   local results = {}
-  for trial = 1, options.trials do
-    local folder = ("%s/trial_%03d"):format(options.output, trial)
-    local learner = train(options, set, folder, options.seed + trial - 1, report)
-    if not learner then
-      return
-    end
-    local figures, message = evaluation.means(learner, set)
-    if not figures then
-      return report:fail(message)
-    end
-    results[trial] = figures
+  local next_step = steps.new(function(report_step)
+    work.each(options.ranks, options.trials, {
+      perform = function(trial, tick)
+        return try(options, set, trial, report, tick)
+      end,
+      taken = function(trial, result)
+        results[trial] = unpack(result)
+      end,
+      tell = function(done)
+        report_step { done = done, total = options.trials }
+      end,
+    })
+  end)
+  local _, message = report:follow(next_step, function(step)
+    return ("trial %d of %d"):format(math.min(math.floor(step.done) + 1, options.trials), options.trials)
+  end)
+  if message then
+    return report:fail(message)
+  end
+  return results
+end
+
+-- Prints means and deviations of trials.
+local function run_trials(options, set, report)
+  local results = try_all(options, set, report)
+  if not results or report.quiet then
+    return
   end
   local summary, names = ym.train.summary(results), {}
   for name in pairs(summary) do
@@ -99,7 +163,9 @@ function M.run(options, report)
     return run_trials(options, set, report)
   end
   local learner = train(options, set, options.output, options.seed, report)
-  if learner and options.json then
+  if report.quiet then
+    return
+  elseif learner and options.json then
     print(json.encode(learner.settings.result))
   elseif learner then
     tell(options.output, learner)
