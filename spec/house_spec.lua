@@ -381,7 +381,7 @@ describe("the documents", function()
 end)
 
 describe("what is shipped", function()
-  it("fits into 8 MB of models for the first networks, 8 for the matcher and 24 in all", function()
+  it("fits into 8 MB of models for the first networks, 8 for the matcher, 6 for the space and 24 in all", function()
     local function size_of(path)
       return assert(lfs.attributes(path, "size"), path)
     end
@@ -393,6 +393,7 @@ describe("what is shipped", function()
     assert.is_true(main < 8 * 10 ^ 6, ("%d bytes"):format(main))
     local matcher = size_of(folder .. names.matcher) + size_of(folder .. names.neighbours)
     assert.is_true(matcher < 8 * 10 ^ 6, ("%d bytes"):format(matcher))
+    assert.is_true(size_of(folder .. names.space) < 6 * 10 ^ 6)
     local all = 0
     for _, text in pairs(files_below("models", "%w+")) do
       all = all + #text

@@ -29,8 +29,9 @@ function M.define(command)
   arguments.add(command, "--steps", "COUNT", arguments.integer(2, 10000), "Patches from one end to the other.", "32")
   command:option("--by", "What to go in equal steps of: sound, or space, the numbers of the points. Default: sound.")
     :choices({ "sound", "space" })
-  common.define_seed(command)
-  common.define_temperature(command, nil, "Of points alone. Default: 0.")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Draw the registers at points with this "
+    .. "seed, the same draw all the way. Without it, they are in the middle of what the points say.")
+  common.define_temperature(command, nil, "Of points alone. Default: 0.5.")
   common.define_output(command, "interpolated")
   command:option("--wav", "Also play all patches one after the other into this sound file, .wav or .flac; with --sweep "
     .. "one for each latent."):argname("FILE")
