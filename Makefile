@@ -254,10 +254,13 @@ soak: build $(LIVE_TOOLS)
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
 
-# From the shipped statistics of real patches, or from PATCHES=folder or table.
+# From the shipped statistics of real patches, or from PATCHES=folder or table; the space of
+# patches from these alone.
 models: build
 	$(YM2612ML) train -o models --work .build/models \
 	  $(if $(PATCHES),--patches "$(PATCHES)")
+	$(if $(PATCHES),$(YM2612ML) experiment --patches "$(PATCHES)" -o models/space.safetensors \
+	  --work .build/models/space.state)
 
 # The cartridge's program. Its assembled bytes are in the tree, so only who changes it needs
 # the assembler.

@@ -1,5 +1,6 @@
 -- ym2612ml live: the chip as an instrument, its patches out of a learned space.
 local arguments = require "ym2612ml.cli.arguments"
+local common = require "ym2612ml.cli.space"
 local console = require "ym2612ml.cli.console"
 local ym = require "ym2612ml"
 
@@ -37,7 +38,7 @@ function M.define(command)
   arguments.add(command, "--temperature", "VALUE", arguments.number(1e-6, 10),
     "How far registers may be from the most likely ones.", "0.5")
   command:option("--patch", "Patch file to begin with."):argname("FILE")
-  command:option("--model", "Space of patches to play in, instead of the one that is shipped."):argname("FILE")
+  common.define_model(command)
   arguments.add_chip(command, "ym2612")
   command:option("--server", "Name of the JACK server, if not JACK's own."):argname("NAME")
   command:option("--name", "Name as a client of the server."):argname("NAME"):default("ym2612ml")
@@ -52,18 +53,6 @@ function M.define(command)
     "End after so long.")
   command:flag("--alone", "Connect no ports; otherwise all MIDI sources and the first two outputs of the machine.")
   command:option("-o --output", "Folder for saved patches."):argname("DIR"):default(".")
-end
-
--- The space to play in: that of a file, or the shipped one. Nil, message without one.
-local function find_space(path)
-  local there, space = pcall(require, "ym2612ml.space")
-  if not there then
-    return nil, "there is no learned space of patches: name a patch with --patch"
-  end
-  if path then
-    return space.load(path)
-  end
-  return space.shipped()
 end
 
 -- Tells what the instrument did of itself.
@@ -184,12 +173,12 @@ function M.run(options, report)
   end
   local patch, space, message
   if options.patch then
-    patch, message = ym.patch.read(options.patch)
+    patch, message = common.read_patch(options.patch, report)
     if not patch then
       return report:fail(message)
     end
   end
-  space, message = find_space(options.model)
+  space, message = common.load(options)
   if not space and (options.model or not patch) then
     return report:fail(message)
   end
