@@ -26,6 +26,7 @@ local VALUES = CLASSES + 2
 M.NO_ROLE = 8 * COUNT
 
 local NEVER = -1e9 -- added to a score that must not count
+local GENTLE = 0.1 -- of the summary, for the flows: they begin as almost nothing
 local WAVES = 8 -- octaves of the sines that values share
 local OPERATORS = 5 -- of a register: 1 to 4, or the whole patch
 
@@ -357,7 +358,7 @@ function M.build(sizes, options)
     local divergence = -(logarithm + noise * noise * 0.5):sum()
     if sizes.flows > 0 then
       local change
-      z, change = nn.sylvester_flow(z, summary, { flows = sizes.flows, name = "flow" })
+      z, change = nn.sylvester_flow(z, summary * GENTLE, { flows = sizes.flows, name = "flow" })
       divergence = divergence - change
     end
     divergence = divergence + (z * z * 0.5):sum()

@@ -21,7 +21,7 @@ local fail, must = steps.fail, steps.must
 --- Sizes of the network where nothing is said.
 ---@type ym2612ml.SpaceSizes
 M.sizes = {
-  width = 64, heads = 4, wider = 2, encoder = 2, decoder = 2, latents = 8, flows = 8, dropout = 0.2,
+  width = 64, heads = 4, wider = 2, encoder = 2, decoder = 2, latents = 8, flows = 4, dropout = 0.2,
 }
 
 local RULES = {
@@ -35,7 +35,7 @@ local RULES = {
   rate = { type = "number", least = 0, default = 2e-3 },
   decay = { type = "number", least = 0, default = 1 },
   free = { type = "number", least = 0, default = 0 },
-  anneal = { type = "number", least = 0, most = 1, default = 0.2 },
+  anneal = { type = "number", least = 0, most = 1, default = 0.1 },
   state_steps = { type = "integer", least = 1, default = 200 },
   seed = { type = "integer", default = 1 },
 }
@@ -122,8 +122,8 @@ end
 ---  of the training, from which the same call goes on; copies: of each patch, most of them
 ---  changed, default 30; epochs 3; batch 64; rate 2e-3; decay of the weights 1; free: nats
 ---  that the latent may tell without a cost, default 0; anneal: share of the training in
----  which the cost of the latent rises, default 0.2; state_steps 200; seed 1; and sizes: width
----  64, heads 4, wider 2, encoder 2 and decoder 2 (layers), latents 8, flows 8, dropout 0.2
+---  which the cost of the latent rises, default 0.1; state_steps 200; seed 1; and sizes: width
+---  64, heads 4, wider 2, encoder 2 and decoder 2 (layers), latents 8, flows 4, dropout 0.2
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss, eta},
 ---  the last with a summary, ym2612ml.SpaceFigures; nil at the end; or false, message, kind
 function M.steps(options)
