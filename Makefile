@@ -61,7 +61,7 @@ AGAIN = @$(MAKE) --no-print-directory
 # nodelete: libjack keeps for the process whom to tell of errors.
 LIVE_LIBS := $(shell pkg-config --libs jack 2>/dev/null)
 LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
-LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_tensor
+LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_failure lua_tensor
 LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
   $(LIVE_SHARED:%=.build/%.o)
 LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
