@@ -1,4 +1,4 @@
-/* core.nn.choose: classes out of the logits that a network gives. */
+/* core.nn.choose and numbers: classes out of the logits that a network gives, and back. */
 #include <math.h>
 
 #include "choose.h"
@@ -14,7 +14,8 @@ static const struct ym_tensor *check_logits(lua_State *L, double least,
 	*temperature = luaL_checknumber(L, 3);
 	luaL_argcheck(L, logits->shape[1] > 0, 1, "expected a class or more");
 	luaL_argcheck(L, *temperature >= least && *temperature <= HOTTEST, 3,
-	              "expected a temperature of at most 100, and not below 0");
+	              least > 0 ? "expected a temperature 0.001..100"
+	                        : "expected a temperature 0..100");
 	for (size_t i = 0; i < logits->shape[0] * logits->shape[1]; i++)
 		luaL_argcheck(L, isfinite(value[i]), 1, "a value is not finite");
 	return logits;
@@ -48,7 +49,7 @@ static int nn_choose(lua_State *L) {
 }
 
 /* numbers(logits, classes, temperature) -> f32 (rows): for each row the number from which
-** choose draws this class at this temperature, above 0 to 100. */
+** choose draws this class at this temperature, 0.001..100. */
 static int nn_numbers(lua_State *L) {
 	double temperature;
 	const struct ym_tensor *logits = check_logits(L, 1e-3, &temperature);
@@ -58,8 +59,9 @@ static int nn_numbers(lua_State *L) {
 	for (size_t i = 0; i < rows; i++, row += width) {
 		luaL_argcheck(L, classes[i] >= 0 && classes[i] < (float)width, 2,
 		              "expected classes that the logits have");
-		numbers[i] = (float)ym_choose_number(row, width, temperature,
-		                                     (size_t)classes[i]);
+		numbers[i] = fminf(
+			(float)ym_choose_number(row, width, temperature, (size_t)classes[i]),
+			0x1.fffffep-1f);
 	}
 	return 1;
 }

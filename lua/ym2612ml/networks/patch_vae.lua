@@ -25,7 +25,8 @@ local VALUES = CLASSES + 2
 --- The row of the roles for a register whose algorithm is not known.
 M.NO_ROLE = 8 * COUNT
 
-local NEVER = -1e9 -- added to a score that must not count
+--- What is added to a score that must not count.
+M.NEVER = -1e9
 local GENTLE = 0.1 -- of the summary, for the flows: they begin as almost nothing
 local WAVES = 8 -- octaves of the sines that values share
 local OPERATORS = 5 -- of a register: 1 to 4, or the whole patch
@@ -91,12 +92,12 @@ local function roles()
   return rows
 end
 
--- What is added to the logits of each register: nothing for its classes, else NEVER.
+-- What is added to the logits of each register: nothing for its classes, else M.NEVER.
 local function masks()
   local rows = zeros(COUNT, CLASSES)
   for place, register in ipairs(tokens.registers) do
     for class = register.classes + 1, CLASSES do
-      rows[place][class] = NEVER
+      rows[place][class] = M.NEVER
     end
   end
   return rows
@@ -124,7 +125,7 @@ local function past()
   local rows, counts = zeros(COUNT, COUNT), zeros(COUNT, COUNT)
   for i = 1, COUNT do
     for j = 1, COUNT do
-      rows[i][j] = j <= i and 0 or NEVER
+      rows[i][j] = j <= i and 0 or M.NEVER
       counts[i][j] = j <= i and 1 or 0
     end
   end

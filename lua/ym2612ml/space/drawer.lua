@@ -10,7 +10,6 @@ local M = {}
 
 local COUNT, SLOTS = tokens.count, tokens.count + 1
 local BLOCK = 128 -- rows at once: keys and values of so many fit the cache
-local NEVER = -1e9
 
 ---@class ym2612ml.SpaceDrawer
 local SpaceDrawer = {}
@@ -38,7 +37,7 @@ local function start(self, z)
   local rows = #z
   local known, hidden = core.tensor.new({ rows, SLOTS }, "f32"), core.tensor.new({ rows, SLOTS }, "f32")
   known:fill(network.UNSEEN)
-  hidden:fill(NEVER)
+  hidden:fill(network.NEVER)
   local inputs = { z = z, known = known, hidden = hidden }
   local heads = self.sizes.heads
   for layer = 1, self.sizes.decoder do
@@ -131,12 +130,14 @@ function SpaceDrawer:draw(z, numbers, temperature, given)
   return classes, costs
 end
 
---- The numbers with which `draw` at temperature 1 gives these classes again.
+--- The numbers with which `draw` at temperature 1 gives these classes again, but for one that
+--- is as good as impossible.
 ---@param z ym2612ml.Tensor  f32 (rows, latents)
 ---@param classes ym2612ml.Tensor  u8 (rows, registers)
+---@param given table<integer, integer>  by place, as of `draw`
 ---@return ym2612ml.Tensor numbers  f32 (rows, registers)
-function SpaceDrawer:numbers(z, classes)
-  local numbers, order = core.tensor.new { #z, COUNT }, examples.order {}
+function SpaceDrawer:numbers(z, classes, given)
+  local numbers, order = core.tensor.new { #z, COUNT }, examples.order(given)
   each_block(#z, function(first, last)
     local to, from = numbers:slice(first, last):permute { 2, 1 }, classes:slice(first, last):permute { 2, 1 }
     walk(self, z:slice(first, last):to "f32", order, function(place, logits)

@@ -216,20 +216,20 @@ end
 ---  or a list of patches; validation: share of their families to set aside where no
 ---  table tells, default that of the space's training; count: of draws, default 2000; temperature:
 ---  default 1; seed: default 1
----@return fun(): table|false|nil, string?, string? next  steps {stage, done, total}, the last
----  with a summary, ym2612ml.FrechetFigures; nil at the end; or false, message, kind
+---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total}, the first
+---  with skipped, messages about files that cannot be read, the last with a summary, ym2612ml.FrechetFigures; nil at the end; or false, message, kind
 function M.steps(space, options)
   options = draws.check(space, options, RULES, "frechet")
   return steps.new(function(report)
     local source = type(options.patches) == "string" and options.patches or "option 'patches'"
-    local share = options.validation or space.settings.validation or 0
-    local training, aside = sources.parts(options.patches, share, space.settings.seed or 1)
+    local training, aside, skipped = sources.parts_of(options.patches, space, options.validation)
+    report { stage = "patches", done = 0, total = 1, skipped = skipped }
     local reference = hear(aside, source .. ": set aside")
     local axes = steps.must(pca.fit(reference, { components = math.min(COMPONENTS, #reference - 1) }))
     local expected = M.moments(axes:transform(reference))
     local sets, found = sets_of(space, training, options), { aside = #reference, components = axes.components }
     for i, set in ipairs(sets) do
-      local features = hear(set.draw(), set.name)
+      local features = hear(set.draw(), source .. ": " .. set.name)
       found[set.name] = M.distance(M.moments(axes:transform(features)), expected)
       report { stage = set.name, done = i, total = #sets, summary = i == #sets and found or nil }
     end

@@ -18,7 +18,7 @@ end
 --- Fills a tensor with normal numbers of a seed.
 ---@param tensor ym2612ml.Tensor  (rows, columns)
 ---@param rng ym2612ml.Rng
-function M.add_noise(tensor, rng)
+function M.fill_noise(tensor, rng)
   local shape = tensor:shape()
   for row = 1, shape[1] do
     for column = 1, shape[2] do
@@ -42,7 +42,7 @@ function M.elbo(net, latents, list, seed)
   local data, rng = examples.whole(list, latents), core.rng.new { seed = seed }
   local reconstruction, divergence = 0, 0
   for _ = 1, SAMPLES do
-    M.add_noise(data.noise, rng)
+    M.fill_noise(data.noise, rng)
     local outputs = assert(net:run(data))
     reconstruction = reconstruction + mean(outputs.reconstruction) / SAMPLES
     divergence = divergence + mean(outputs.divergence) / SAMPLES

@@ -27,6 +27,17 @@ Space.__index = Space
 Space.__name = "ym2612ml.Space"
 
 local KEY = "space" -- of the metadata, beside the network's own
+local FARTHEST = 1e4 -- from 0 that a latent may be: nothing that is learned is near it
+
+--- Bounds of the sizes (ym2612ml.SpaceSizes).
+---@type table<string, {least: number, most: number, whole: boolean}>
+M.SIZES = {
+  width = { least = 1, most = 8192, whole = true }, heads = { least = 1, most = 1024, whole = true },
+  wider = { least = 1, most = 64, whole = true }, encoder = { least = 1, most = 256, whole = true },
+  decoder = { least = 1, most = 256, whole = true }, latents = { least = 1, most = 1024, whole = true },
+  flows = { least = 0, most = 256, whole = true }, dropout = { least = 0, most = 0.99, whole = false },
+}
+local SIZES = M.SIZES
 local LARGEST = 1 - 2 ^ -24 -- the largest number below 1 that f32 has
 
 --- A space of a network; centre, spread, figures and settings are to be set.
@@ -52,43 +63,64 @@ function Space:save(path)
   } } })
 end
 
+-- Whether a latent may be this number: false of NaN.
+local function is_near(value)
+  return value >= -FARTHEST and value <= FARTHEST
+end
+
 local function are_numbers(list, count)
   if type(list) ~= "table" or #list ~= count then
     return false
   end
   for _, value in ipairs(list) do
-    if type(value) ~= "number" then
+    if type(value) ~= "number" or not is_near(value) then
       return false
     end
   end
   return true
+end
+
+-- Whether sizes are those of a network that may be built: a file may say anything.
+local function are_sizes(sizes)
+  for name, rule in pairs(SIZES) do
+    local size = type(sizes) == "table" and sizes[name]
+    if type(size) ~= "number" or not (size >= rule.least and size <= rule.most)
+      or rule.whole and not math.tointeger(size) then
+      return false
+    end
+    sizes[name] = rule.whole and math.tointeger(size) or size
+  end
+  return sizes.width % sizes.heads == 0
 end
 
 -- What metadata tells of a space; nil when it is none.
 local function read_description(text)
-  local read, description = pcall(cjson.decode, text or "")
-  local sizes = read and type(description) == "table" and description.sizes
-  if type(sizes) ~= "table" or type(sizes.latents) ~= "number"
-    or not are_numbers(description.centre, sizes.latents) or not are_numbers(description.spread, sizes.latents) then
+  local read, found = pcall(cjson.decode, text or "")
+  if not read or type(found) ~= "table" or not are_sizes(found.sizes)
+    or not are_numbers(found.centre, found.sizes.latents) or not are_numbers(found.spread, found.sizes.latents) then
     return nil
   end
-  return description
+  local settings = type(found.settings) == "table" and found.settings or {}
+  return {
+    sizes = found.sizes, centre = found.centre, spread = found.spread,
+    figures = type(found.figures) == "table" and found.figures or {}, settings = settings,
+  }
 end
 
--- Whether a network is the one that these sizes make.
-local function fits(net, sizes)
-  local made, own = pcall(network.build, sizes)
-  if not made then
-    return false
-  end
-  local weights = net:parameters()
-  for name, view in pairs(own:parameters()) do
-    local other = weights[name]
-    if not other or table.concat(other:shape(), " ") ~= table.concat(view:shape(), " ") then
-      return false
+-- The network that these sizes make, with the weights of one from a file; nil where that has
+-- others. The graph in the file is not used: it may be any.
+local function with_weights(sizes, net)
+  local own, weights = network.build(sizes), net:parameters()
+  local views = own:parameters()
+  for name, other in pairs(weights) do
+    local view = views[name]
+    if not view or table.concat(other:shape(), " ") ~= table.concat(view:shape(), " ") then
+      return nil
     end
+    view:copy(other)
+    views[name] = nil
   end
-  return true
+  return not next(views) and own or nil
 end
 
 --- Reads a space that `save` or `steps` wrote.
@@ -103,16 +135,13 @@ function M.load(path)
     return nil, message, kind
   end
   local description = read_description(net.metadata[KEY])
-  if not description or not fits(net, description.sizes) then
+  local own = description and with_weights(description.sizes, net)
+  if not own then
     return nil, ("%s: is a network, but not of a learned space of patches"):format(path), "format"
   end
-  local sizes = {}
-  for name, size in pairs(description.sizes) do
-    sizes[name] = math.tointeger(size) or size
-  end
-  local space = M.new(net, sizes)
+  local space = M.new(own, description.sizes)
   space.centre, space.spread = description.centre, description.spread
-  space.figures, space.settings = description.figures or {}, description.settings or {}
+  space.figures, space.settings = description.figures, description.settings
   return space
 end
 
@@ -157,6 +186,14 @@ local function given_of(lock, argument, caller)
   return given
 end
 
+-- Raises unless a latent is a number that a point may have.
+local function check_latent(value, argument, caller)
+  if not is_near(value) then
+    check.misuse(("bad argument #%d to '%s' (a latent is %s, expected %d..%d)"):format(
+      argument, caller, tostring(value), -FARTHEST, FARTHEST))
+  end
+end
+
 -- Latents as a tensor (rows, size), or raises.
 local function check_points(space, z, caller)
   z = check.to_tensor(z, 1, caller)
@@ -165,7 +202,13 @@ local function check_points(space, z, caller)
     check.misuse(("bad argument #1 to '%s' (shape is (%s), expected (rows, %d))"):format(
       caller, table.concat(shape, ", "), space.size))
   end
-  return z:to "f32"
+  z = z:to "f32"
+  for row = 1, shape[1] do
+    for latent = 1, shape[2] do
+      check_latent(z:get(row, latent), 1, caller)
+    end
+  end
+  return z
 end
 
 -- Temperature of the patch at a point: the middle of a distribution that is a little sharper
@@ -181,7 +224,8 @@ local DECODE = {
 }
 
 --- The patches at points of the space, each register by what the point alone says of it:
---- points that are near give patches that sound alike.
+--- points that are near give patches that sound alike. (`generate` draws registers one after
+--- another.)
 ---@param z ym2612ml.Tensor|number[][]  (rows, size)
 ---@param options? {temperature: number, seed: integer, numbers: ym2612ml.Tensor, lock: table}
 ---  temperature: of each register's distribution, 0 (the most likely class) to 100, default
@@ -195,7 +239,7 @@ function Space:decode(z, options)
   options = check.options(options, DECODE, 2, "decode")
   local numbers = options.numbers or same_numbers(#z, options.seed)
   local shape = numbers:shape()
-  if shape[1] ~= #z or shape[2] ~= tokens.count then
+  if #shape ~= 2 or shape[1] ~= #z or shape[2] ~= tokens.count then
     check.misuse(("bad argument #2 to 'decode' (option 'numbers' has shape (%s), expected (%d, %d))"):format(
       table.concat(shape, ", "), #z, tokens.count))
   end
@@ -229,7 +273,7 @@ function Space:encode(list, options)
   local data, rng = examples.whole(list, self.size), core.rng.new { seed = options.seed }
   local sums, squares, noise = {}, {}, core.tensor.new { 1, self.size }
   for _ = 1, options.samples do
-    judge.add_noise(noise, rng)
+    judge.fill_noise(noise, rng)
     for row = 1, #list do -- the same of all, so that none depends on what else is in the list
       data.noise[row]:copy(noise[1])
     end
@@ -249,8 +293,9 @@ end
 
 --- The whole coordinates of patches: their points, and the numbers that single out each
 --- patch among those that are there. `decode(z, {numbers = numbers})` gives the patches again,
---- in the form that stands for all that sound the same, and coordinates between those of two
---- patches give patches in between.
+--- in the form that stands for all that sound the same (but for a register whose value is as
+--- good as impossible there), and coordinates between those of two patches give patches in
+--- between.
 ---@param list ym2612ml.Patch[]
 ---@return ym2612ml.Tensor z  f32 (patches, size)
 ---@return ym2612ml.Tensor numbers  f32 (patches, 48)
@@ -268,7 +313,7 @@ end
 -- Points of the prior (rows, size).
 local function draw_prior(space, rows, seed)
   local z = core.tensor.new { rows, space.size }
-  judge.add_noise(z, core.rng.new { seed = seed, stream = 1 << 32 })
+  judge.fill_noise(z, core.rng.new { seed = seed, stream = 1 << 32 })
   return z
 end
 
@@ -312,7 +357,7 @@ function Space:complete(lock, options)
   for row = 1, options.count do
     examples.show(data, row, given)
   end
-  judge.add_noise(data.noise, core.rng.new { seed = options.seed, stream = 1 << 32 })
+  judge.fill_noise(data.noise, core.rng.new { seed = options.seed, stream = 1 << 32 })
   local z = posterior(self, data)
   return draw(self, z, draw_numbers(options.count, options.seed), options.temperature, given)
 end
@@ -334,14 +379,16 @@ local VARY = {
 --- one after another, are moved at random, so that the registers still go together.
 ---@param patch ym2612ml.Patch
 ---@param options? {count: integer, strength: number, seed: integer, lock: table}  count:
----  default 8; strength: 0, the same patch, to 1, any patch, default 0.2; seed: default 1;
----  lock: registers that keep a value, as of `decode`
+---  default 8; strength: 0, the same patch (`locate` tells what that means), to 1, any patch,
+---  default 0.2; seed: default 1; lock: registers that keep a value, as of `decode`; with any,
+---  operators stay where they are in the patch
 ---@return ym2612ml.Patch[]
 function Space:vary(patch, options)
   check.no_problem(patches.problem(patch), 1, "vary")
   options = check.options(options, VARY, 2, "vary")
   local from, given = self:encode { patch }, given_of(options.lock, 2, "vary")
-  local from_numbers = self.drawer:numbers(from, tokens.classes { patch })
+  local classes = tokens.classes({ patch }, next(given) ~= nil)
+  local from_numbers = self.drawer:numbers(from, classes, given)
   local z, numbers = core.tensor.new { options.count, self.size }, core.tensor.new { options.count, tokens.count }
   local kept, drawn = math.cos(options.strength * math.pi / 2), math.sin(options.strength * math.pi / 2)
   for row = 1, options.count do
@@ -364,46 +411,50 @@ local function end_of(space, value, argument, caller, seed)
   if value.algorithm ~= nil then
     check.no_problem(patches.problem(value), argument, caller)
     local z, numbers = space:locate { value }
-    return { z = z, numbers = numbers, located = true }
+    return { z = z, numbers = numbers, patch = tokens.normal(value) }
   end
   local fine = #value == space.size
   for _, latent in ipairs(value) do
     fine = fine and type(latent) == "number"
+    check_latent(fine and latent or 0, argument, caller)
   end
   check.no_problem(not fine and ("expected a patch, or %d numbers"):format(space.size) or nil, argument, caller)
   return { z = core.tensor.from { value }, numbers = same_numbers(1, seed) }
 end
 
 local WALK = {
-  steps = { type = "integer", least = 2, default = 32 },
+  steps = { type = "integer", least = 2, most = 1000, default = 32 },
   by = { choices = { "sound", "space" }, default = "sound" },
   temperature = { type = "number", least = 0, most = 100 },
   seed = { type = "integer" },
 }
 
 --- Patches on the way from one to another. A patch at an end is met exactly, in the form that
---- stands for all that sound the same.
+--- stands for all that sound the same. Where one end is a patch, a point at the other is taken
+--- at temperature 1, too.
 ---@param a ym2612ml.Patch|number[]  a patch, or the latents of a point
 ---@param b ym2612ml.Patch|number[]
 ---@param options? {steps: integer, by: "sound"|"space", temperature: number, seed: integer}
----  steps: patches, with both ends, default 32; by: steps are even in what is heard (default)
+---  steps: patches, with both ends, 2..1000, default 32; by: steps are even in what is heard (default)
 ---  or in latents; temperature: between two points, as of `decode` (patches have the coordinates
 ---  of temperature 1); seed: of the numbers of points, as of `decode`
 ---@return ym2612ml.Patch[]
 function Space:interpolate(a, b, options)
   options = check.options(options, WALK, 3, "interpolate")
   local from, to = end_of(self, a, 1, "interpolate", options.seed), end_of(self, b, 2, "interpolate", options.seed)
-  local located = from.located or to.located
+  local located = from.patch or to.patch
   if located and options.temperature then
     check.misuse("bad argument #3 to 'interpolate' (option 'temperature' goes with two points)")
+  elseif from.patch and to.patch and options.seed then
+    check.misuse("bad argument #3 to 'interpolate' (option 'seed' goes with a point)")
   end
   local way = { space = self, from = from, to = to, temperature = located and 1 or options.temperature or MIDDLE }
   return ways.walk(way, options.steps, options.by)
 end
 
 local SWEEP = {
-  from = { type = "number", default = -3 },
-  to = { type = "number", default = 3 },
+  from = { type = "number", least = -100, most = 100, default = -3 },
+  to = { type = "number", least = -100, most = 100, default = 3 },
   at = { type = "table" },
 }
 for name, rule in pairs(WALK) do
@@ -412,9 +463,9 @@ end
 
 --- Patches along one latent.
 ---@param latent integer  1..size
----@param options? table  from, to: in deviations from its centre, default -3 and 3; at: a patch
----  or the latents of a point through which the way goes, default the centre; steps, by,
----  temperature and seed as of `interpolate`
+---@param options? table  from, to: in deviations from its centre, -100..100, default -3 and 3;
+---  at: a patch or the latents of a point through which the way goes, default the centre; steps,
+---  by, temperature and seed as of `interpolate`
 ---@return ym2612ml.Patch[]
 function Space:sweep(latent, options)
   latent = check.integer(latent, 1, "sweep", 1)
@@ -423,8 +474,10 @@ function Space:sweep(latent, options)
     check.misuse(("bad argument #1 to 'sweep' (%d, expected 1..%d)"):format(latent, self.size))
   end
   local middle = end_of(self, options.at or self.centre, 2, "sweep", options.seed)
-  if middle.located and options.temperature then
-    check.misuse("bad argument #2 to 'sweep' (option 'temperature' goes with a point)")
+  for _, name in ipairs { "temperature", "seed" } do
+    if middle.patch and options[name] then
+      check.misuse(("bad argument #2 to 'sweep' (option '%s' goes with a point)"):format(name))
+    end
   end
   local function moved(by)
     local z = middle.z:to "f32"
@@ -433,7 +486,7 @@ function Space:sweep(latent, options)
   end
   local way = {
     space = self, from = moved(options.from), to = moved(options.to),
-    temperature = middle.located and 1 or options.temperature or MIDDLE,
+    temperature = middle.patch and 1 or options.temperature or MIDDLE,
   }
   return ways.walk(way, options.steps, options.by)
 end

@@ -87,7 +87,8 @@ function SpaceTeller:tell(z, numbers, temperature, given)
   return classes
 end
 
---- The numbers with which `tell` at temperature 1 gives these classes again.
+--- The numbers with which `tell` at temperature 1 gives these classes again, but for one that
+--- is as good as impossible.
 ---@param z ym2612ml.Tensor  f32 (rows, latents)
 ---@param classes ym2612ml.Tensor  u8 (rows, registers)
 ---@return ym2612ml.Tensor numbers  f32 (rows, registers)

@@ -60,11 +60,12 @@ end
 
 --- The classes of patches.
 ---@param list ym2612ml.Patch[]
+---@param as_is? boolean  of the patches themselves, rather than of those that stand for them
 ---@return ym2612ml.Tensor classes  u8 (patches, registers)
-function M.classes(list)
+function M.classes(list, as_is)
   local normal = {}
   for i, patch in ipairs(list) do
-    normal[i] = M.normal(patch)
+    normal[i] = as_is and patch or M.normal(patch)
   end
   local packed = patches.pack(normal)
   local classes = core.tensor.new({ #list, M.count }, "u8")

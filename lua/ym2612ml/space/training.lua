@@ -39,15 +39,17 @@ local RULES = {
   state_steps = { type = "integer", least = 1, default = 200 },
   seed = { type = "integer", default = 1 },
 }
-for name, size in pairs(M.sizes) do
-  RULES[name] = name == "dropout" and { type = "number", least = 0, below = 1, default = size }
-    or { type = "integer", least = name == "flows" and 0 or 1, default = size }
+for name, bounds in pairs(spaces.SIZES) do
+  RULES[name] = {
+    type = bounds.whole and "integer" or "number", least = bounds.least, most = bounds.most, default = M.sizes[name],
+  }
 end
 
 -- The patches to learn from and those set aside.
-local function read(options)
+local function read(options, report)
   local from = options.patches
-  local training, aside = sources.parts(from, options.validation, options.seed)
+  local training, aside, skipped = sources.parts(from, options.validation, options.seed)
+  report { stage = "patches", done = 0, total = 1, skipped = skipped }
   if #training < 2 then
     fail(("%s: %d patches to learn from, expected 2 or more"):format(
       type(from) == "string" and from or "option 'patches'", #training), "input")
@@ -125,7 +127,7 @@ end
 ---  which the cost of the latent rises, default 0.1; state_steps 200; seed 1; and sizes: width
 ---  64, heads 4, wider 2, encoder 2 and decoder 2 (layers), latents 8, flows 4, dropout 0.2
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss, eta},
----  the last with a summary, ym2612ml.SpaceFigures; nil at the end; or false, message, kind
+---  the first with skipped, messages about files that cannot be read, the last with a summary, ym2612ml.SpaceFigures; nil at the end; or false, message, kind
 function M.steps(options)
   options = check.options(options, RULES, 1, "steps")
   local sizes = {}
@@ -140,7 +142,7 @@ function M.steps(options)
     patches.check_all(options.patches, 1, "steps")
   end
   return steps.new(function(report)
-    local training, aside = read(options)
+    local training, aside = read(options, report)
     local net = network.build(sizes, { free = options.free, seed = options.seed })
     fit(options, sizes, net, training, report)
     local space = spaces.new(net, sizes)

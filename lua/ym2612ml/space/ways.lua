@@ -28,8 +28,9 @@ end
 
 ---@class ym2612ml.SpaceWay
 ---@field space ym2612ml.Space
----@field from {z: ym2612ml.Tensor, numbers: ym2612ml.Tensor}  each of one row
----@field to {z: ym2612ml.Tensor, numbers: ym2612ml.Tensor}
+---@field from {z: ym2612ml.Tensor, numbers: ym2612ml.Tensor, patch: ym2612ml.Patch?}  tensors of
+---  one row; the patch that is there, where it is known
+---@field to {z: ym2612ml.Tensor, numbers: ym2612ml.Tensor, patch: ym2612ml.Patch?}
 ---@field temperature number
 
 ---@class ym2612ml.SpaceStop  a patch on a way
@@ -162,6 +163,7 @@ function M.walk(way, steps, by)
   for i, stop in ipairs(stops) do
     list[i] = stop.patch
   end
+  list[1], list[#list] = way.from.patch or list[1], way.to.patch or list[#list]
   return list
 end
 
