@@ -133,7 +133,7 @@ describe("the network", function()
       local whole = assert(space.net:run(data))
       -- numbers that draw the patch again are only known in the one order
       if trial == 1 then
-        local numbers = space.drawer:numbers(whole.z, tokens.classes { patch })
+        local numbers = space.drawer:numbers(whole.z, tokens.classes { patch }, {})
         local drawn, costs = space.drawer:draw(whole.z, numbers, 1, {})
         assert.equal(tiny.bytes { patch }, drawn:bytes())
         assert.near(whole.reconstruction[1], costs[1], 1e-3)
@@ -323,6 +323,48 @@ describe("a space of patches", function()
     assert.equal(0, changed(0))
     assert.is_true(little > 0 and little < changed(1), little)
     assert.equal(8, #space:vary(list[1]))
+  end)
+
+  it("varies by nothing where a patch's own registers are kept, whatever the algorithm", function()
+    for algorithm = 0, 7 do
+      local patch = support.random_patch(ym.rng.new { seed = algorithm + 1 })
+      patch.algorithm, patch.lfo = algorithm, nil
+      for o = 1, 4 do
+        patch[o].tl, patch[o].ar, patch[o].ssg = 40 - o, 31, 0
+      end
+      local made = space:vary(patch, { strength = 0, count = 1, lock = { [4] = patch[4], [2] = patch[2] } })[1]
+      assert.equal(tokens.classes({ patch }, true):bytes(), tokens.classes({ made }, true):bytes())
+    end
+  end)
+
+  it("meets a patch whose registers are as good as impossible", function()
+    local odd = support.random_patch(ym.rng.new { seed = 3 })
+    odd.lfo = nil
+    for o = 1, 4 do
+      odd[o].ssg = 15
+    end
+    local views = space.net:parameters()["classes.bias"]
+    for row = 1, COUNT do
+      views:set(row, 1, views:get(row, 1) + 40)
+    end
+    local path = folder .. "/certain.safetensors"
+    assert(space:save(path))
+    for row = 1, COUNT do
+      views:set(row, 1, views:get(row, 1) - 40)
+    end
+    local certain = assert(ym.space.load(path))
+    local z, numbers = certain:locate { odd }
+    assert.equal(1, #certain:decode(z, { numbers = numbers }))
+    assert.equal(tiny.bytes { odd }, tiny.bytes { certain:interpolate(odd, list[1], { steps = 3 })[1] })
+  end)
+
+  it("refuses points that are nowhere near", function()
+    for _, latent in ipairs { 0 / 0, 1e30, -1 / 0 } do
+      assert_misuse("a latent is", space.decode, space, { { latent, 0, 0, 0 } })
+      assert_misuse("a latent is", space.interpolate, space, { 0, 0, 0, latent }, { 0, 0, 0, 0 })
+    end
+    assert_misuse("option 'from' is", space.sweep, space, 1, { from = -1e300 })
+    assert_misuse("lock: there is no field 'foo'", space.complete, space, { foo = 1 })
   end)
 
   it("is the same when saved and read", function()

@@ -58,7 +58,8 @@ local function check_options(options, caller, count)
   for i = 1, count or 1 do
     prepare.options_of(playing(options), i, count, caller)
   end
-  local problem = locks.problem(options.lock) or method_problem(options)
+  local locked = locks.problem(options.lock)
+  local problem = locked and "option 'lock': " .. locked or method_problem(options)
   if not problem and options.start then
     problem = patches.problem(options.start)
     problem = problem and "option 'start': " .. problem

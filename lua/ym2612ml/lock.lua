@@ -23,10 +23,9 @@ function M.problem(lock)
           return problem
         end
       elseif not field then
-        return ("option 'lock': there is no field '%s'%s"):format(tostring(name), of)
+        return ("there is no field '%s'%s"):format(tostring(name), of)
       elseif math.type(value) ~= "integer" or value < field.minimum or value > field.maximum then
-        return ("option 'lock': field '%s'%s is %s, expected %d..%d"):format(name, of, tostring(value), field.minimum,
-          field.maximum)
+        return ("field '%s'%s is %s, expected %d..%d"):format(name, of, tostring(value), field.minimum, field.maximum)
       end
     end
   end

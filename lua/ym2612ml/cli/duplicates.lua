@@ -11,7 +11,7 @@ function M.define(command)
   command:summary("Count the draws from a learned space that are the same.")
   command:description("Draws patches and counts those that are the same among each other and as the patches that the "
     .. "space learned from, that the chip has, and that can be heard at A4.")
-  arguments.add(command, "--count", "COUNT", arguments.integer(1, 10 ^ 7 | 0), "Patches to draw.", "65536")
+  arguments.add(command, "--count", "COUNT", arguments.integer(1, 10 ^ 6 | 0), "Patches to draw.", "65536")
   command:option("--patches", "The patches that it learned from: a table as CSV, of which rows whose split is valid "
     .. "are left out, or patch files."):argname("FILE|DIR")
   common.define_seed(command)

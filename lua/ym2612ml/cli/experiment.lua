@@ -1,5 +1,6 @@
 -- ym2612ml experiment: makes a learned space of patches, once or over several seeds.
 local arguments = require "ym2612ml.cli.arguments"
+local common = require "ym2612ml.cli.space"
 local console = require "ym2612ml.cli.console"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
@@ -32,7 +33,7 @@ function M.define(command)
   command:summary("Learn a space of patches.")
   command:description("Learns what patches are like from those that you have: a network from which `generate`, "
     .. "`interpolate`, `complete` and `vary` draw new ones with --model. Stop at any time with Ctrl-C: the same "
-    .. "command goes on where it stopped. Settings that are not given are those of the space that came along.")
+    .. "command goes on where it stopped. Settings that are not given are those with which the shipped space was made.")
   command:option("--patches", "Patches to learn from: a table as CSV, a patch file or bank, or a folder of them.")
     :argname("FILE|DIR"):count(1)
   command:option("-o --output", "File to write."):argname("FILE"):default("space.safetensors")
@@ -80,7 +81,7 @@ local function train(options, output, work, seed, report)
     decay = options.decay, free = options.free, latents = options.latents, flows = options.flows,
     width = options.width, heads = options.heads, encoder = options.encoder, decoder = options.decoder,
     dropout = options.dropout,
-  }, console.training_label)
+  }, console.training_label, common.tell_skipped(report))
   if message then
     local stale = message:sub(1, #work) == work
     return report:fail(message .. (stale and "; without this file it begins anew" or ""))
@@ -134,11 +135,11 @@ local function run_trials(options, work, report)
     end
   end
   local moved, message = os.rename(kept[1], options.output)
-  for trial = 2, options.trials do
-    os.remove(kept[trial])
-  end
   if not moved then
     return report:fail(message)
+  end
+  for trial = 2, options.trials do
+    os.remove(kept[trial])
   end
   local summary = ym.train.summary(results)
   if options.json then

@@ -26,7 +26,7 @@ function M.define(command)
   arguments.add(command, "--to", "NUMBERS", arguments.list(arguments.number(-100, 100, "a number")),
     "A point instead of the second patch.")
   command:flag("--sweep", "Go along each latent.")
-  arguments.add(command, "--steps", "COUNT", arguments.integer(2, 10000), "Patches from one end to the other.", "32")
+  arguments.add(command, "--steps", "COUNT", arguments.integer(2, 1000), "Patches from one end to the other.", "32")
   command:option("--by", "What to go in equal steps of: sound, or space, the numbers of the points. Default: sound.")
     :choices({ "sound", "space" })
   arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Draw the registers at points with this "

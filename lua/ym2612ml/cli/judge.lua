@@ -14,7 +14,7 @@ function M.define(command)
     .. "valid, or the families set aside. Beside it that of patches whose registers are each drawn by "
     .. "themselves, and that of the patches learned from.")
   command:argument("PATCHES", "What the space was trained from: a table as CSV or patch files."):target("patches")
-  arguments.add(command, "--count", "COUNT", arguments.integer(2, 10 ^ 6 | 0), "Patches to draw.", "2000")
+  arguments.add(command, "--count", "COUNT", arguments.integer(2, 50000), "Patches to draw.", "2000")
   arguments.add(command, "--validation", "SHARE", arguments.number(0, 0.99), "Share of the families to set aside "
     .. "where no table tells. Default: as in the training of the space.")
   common.define_seed(command)

@@ -87,6 +87,17 @@ function M.load(options)
   return ym.space.shipped()
 end
 
+--- Tells of the files that were passed over, as the first step of a piece of work has them.
+---@param report table
+---@return fun(step: table)
+function M.tell_skipped(report)
+  return function(step)
+    for _, message in ipairs(step.skipped or {}) do
+      report:note(message)
+    end
+  end
+end
+
 --- Takes the steps that judge the space that the options ask for to their end. A failure is
 --- reported, and with --json what was found is printed.
 ---@param options {model: string?, json: boolean?}
@@ -98,7 +109,7 @@ function M.follow(options, start, label, report)
   local found
   local space, message = M.load(options)
   if space then
-    found, message = report:follow(start(space), label)
+    found, message = report:follow(start(space), label, M.tell_skipped(report))
   end
   if message then
     return report:fail(message)

@@ -132,11 +132,12 @@ function M.ordered(patch)
   return patch
 end
 
-local DEAD = 104 -- total level from which an operator gives nothing
+--- Total level from which an operator gives nothing.
+M.dead_level = 104
 
 -- Registers that nobody can hear, and so nobody can learn.
 local function unheard(op, name)
-  if op.tl >= DEAD then
+  if op.tl >= M.dead_level then
     return name ~= "tl"
   elseif name == "sr" then
     return op.sl == 15
@@ -155,7 +156,7 @@ function M.classes(patch, chip)
   patch = patches.canonical(patch)
   local level = patches.carrier_level(patch)
   for _, o in ipairs(patches.carriers(patch.algorithm)) do
-    patch[o].tl = patch[o].tl >= DEAD and 127 or patch[o].tl - level
+    patch[o].tl = patch[o].tl >= M.dead_level and 127 or patch[o].tl - level
   end
   sort_twins(patch)
   local classes = {}
@@ -163,7 +164,7 @@ function M.classes(patch, chip)
     local from = head.operator and patch[head.operator] or head.name == "level" and { level = level } or patch
     local class = (from[head.name] - head.minimum) // head.size
     if head.operator and unheard(from, head.name)
-      or head.name == "feedback" and patch[1].tl >= DEAD
+      or head.name == "feedback" and patch[1].tl >= M.dead_level
       or head.name == "level" and chip == "clean" then
       class = -1
     end

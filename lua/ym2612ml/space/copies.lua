@@ -37,14 +37,19 @@ end
 --- sound the same.
 ---@param space ym2612ml.Space
 ---@param options? table  count: default 65536; patches: what the space learned from: a table,
----  a file, a folder (as of `ym.dataset.read_patches`; those that were set aside are left
----  out) or a list of patches, default none; temperature: default 1; seed: default 1
+---  a file or a folder (as of `ym.dataset.read_patches`), of which those are left out that its
+---  training set aside; or a list of patches; default none; temperature: default 1; seed: default 1
 ---@return fun(): table|false|nil, string?, string? next  steps {done, total}, the first with
----  skipped, messages about files that cannot be read, the last with a summary, ym2612ml.Copies; nil at the end; or false, message, kind
+---  skipped, messages about files that cannot be read, the last with a summary,
+---  ym2612ml.Copies; nil at the end; or false, message, kind
 function M.steps(space, options)
   options = draws.check(space, options, RULES, "duplicates")
   return steps.new(function(report)
-    local known, seen, training, _, skipped = {}, {}, sources.parts_of(options.patches, space)
+    local known, seen, training, skipped = {}, {}, options.patches, {}
+    if type(training) == "string" then
+      local _
+      training, _, skipped = sources.parts_of(training, space)
+    end
     report { done = 0, total = options.count, skipped = skipped }
     for _, key in ipairs(#training > 0 and keys_of(training) or {}) do
       known[key] = true

@@ -141,9 +141,9 @@ function SpaceDrawer:numbers(z, classes, given)
   each_block(#z, function(first, last)
     local to, from = numbers:slice(first, last):permute { 2, 1 }, classes:slice(first, last):permute { 2, 1 }
     walk(self, z:slice(first, last):to "f32", order, function(place, logits)
-      local given = from[place]:to "f32"
-      to[place]:copy(core.nn.numbers(logits, given, 1))
-      return given
+      local wanted = from[place]:to "f32"
+      to[place]:copy(core.nn.numbers(logits, wanted, 1))
+      return wanted
     end)
   end)
   return numbers

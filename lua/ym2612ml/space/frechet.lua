@@ -159,7 +159,7 @@ end
 
 local RULES = {
   patches = { type = { "string", "table" }, needed = true },
-  count = { type = "integer", least = 2, default = 2000 },
+  count = { type = "integer", least = 2, most = 50000, default = 2000 },
   validation = { type = "number", least = 0, below = 1 },
   temperature = { type = "number", least = 0, most = 100, default = 1 },
   seed = { type = "integer", default = 1 },
@@ -174,7 +174,7 @@ local function all_of(draw, options)
   return all
 end
 
--- A set that is judged; what it draws for is its name.
+-- The sets that are judged: for each a name, and what gives its patches.
 local function sets_of(space, training, options)
   local plainest = marginals.fit(training)
   return {
@@ -214,10 +214,11 @@ end
 ---@param space ym2612ml.Space
 ---@param options table  patches: what the space was trained from: a table, a file, a folder
 ---  or a list of patches; validation: share of their families to set aside where no
----  table tells, default that of the space's training; count: of draws, default 2000; temperature:
+---  table tells, default that of the space's training; count: of draws, 2..50000, default 2000; temperature:
 ---  default 1; seed: default 1
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total}, the first
----  with skipped, messages about files that cannot be read, the last with a summary, ym2612ml.FrechetFigures; nil at the end; or false, message, kind
+---  with skipped, messages about files that cannot be read, the last with a summary,
+---  ym2612ml.FrechetFigures; nil at the end; or false, message, kind
 function M.steps(space, options)
   options = draws.check(space, options, RULES, "frechet")
   return steps.new(function(report)

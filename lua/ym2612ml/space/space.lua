@@ -170,7 +170,8 @@ end
 
 -- The classes of a lock, by place; or raises.
 local function given_of(lock, argument, caller)
-  check.no_problem(locks.problem(lock), argument, caller)
+  local problem = locks.problem(lock)
+  check.no_problem(problem and "lock: " .. problem, argument, caller)
   local given = {}
   local function add(values, prefix)
     for name, value in pairs(values) do

@@ -127,7 +127,8 @@ end
 ---  which the cost of the latent rises, default 0.1; state_steps 200; seed 1; and sizes: width
 ---  64, heads 4, wider 2, encoder 2 and decoder 2 (layers), latents 8, flows 4, dropout 0.2
 ---@return fun(): table|false|nil, string?, string? next  steps {stage, done, total, loss, eta},
----  the first with skipped, messages about files that cannot be read, the last with a summary, ym2612ml.SpaceFigures; nil at the end; or false, message, kind
+---  the first with skipped, messages about files that cannot be read, the last with a summary,
+---  ym2612ml.SpaceFigures; nil at the end; or false, message, kind
 function M.steps(options)
   options = check.options(options, RULES, 1, "steps")
   local sizes = {}

@@ -1,10 +1,9 @@
 -- More patches out of a few: changes after which a patch still is a sound of its class,
 -- so that what is learned is the kind and not the one patch.
 local patches = require "ym2612ml.patch"
+local registers = require "ym2612ml.networks.registers"
 
 local M = {}
-
-local SILENT = 104 -- total level from which an operator gives nothing
 
 local function limited(value, least, most)
   return math.max(least, math.min(most, value))
@@ -31,8 +30,8 @@ end
 -- Moves the total levels of carriers, or of modulators, all alike.
 local function move_levels(patch, carriers, by)
   for o = 1, 4 do
-    if patches.is_carrier(patch.algorithm, o) == carriers and patch[o].tl < SILENT then
-      patch[o].tl = limited(patch[o].tl + by, 0, SILENT - 1)
+    if patches.is_carrier(patch.algorithm, o) == carriers and patch[o].tl < registers.dead_level then
+      patch[o].tl = limited(patch[o].tl + by, 0, registers.dead_level - 1)
     end
   end
 end
