@@ -130,23 +130,4 @@ function SpaceDrawer:draw(z, numbers, temperature, given)
   return classes, costs
 end
 
---- The numbers with which `draw` at temperature 1 gives these classes again, but for one that
---- is as good as impossible.
----@param z ym2612ml.Tensor  f32 (rows, latents)
----@param classes ym2612ml.Tensor  u8 (rows, registers)
----@param given table<integer, integer>  by place, as of `draw`
----@return ym2612ml.Tensor numbers  f32 (rows, registers)
-function SpaceDrawer:numbers(z, classes, given)
-  local numbers, order = core.tensor.new { #z, COUNT }, examples.order(given)
-  each_block(#z, function(first, last)
-    local to, from = numbers:slice(first, last):permute { 2, 1 }, classes:slice(first, last):permute { 2, 1 }
-    walk(self, z:slice(first, last):to "f32", order, function(place, logits)
-      local wanted = from[place]:to "f32"
-      to[place]:copy(core.nn.numbers(logits, wanted, 1))
-      return wanted
-    end)
-  end)
-  return numbers
-end
-
 return M

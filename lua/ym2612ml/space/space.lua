@@ -339,6 +339,16 @@ function Space:generate(count, options)
   return draw(self, z, draw_numbers(count, options.seed), options.temperature, given), z
 end
 
+-- Patches of which some classes are given, at points that they leave open.
+local function draw_rest(space, given, count, temperature, seed)
+  local data = examples.new(count, space.size)
+  for row = 1, count do
+    examples.show(data, row, given)
+  end
+  judge.fill_noise(data.noise, core.rng.new { seed = seed, stream = 1 << 32 })
+  return draw(space, posterior(space, data), draw_numbers(count, seed), temperature, given)
+end
+
 local COMPLETE = {
   count = { type = "integer", least = 1, default = 8 },
   temperature = { type = "number", least = 0, most = 100, default = 1 },
@@ -353,20 +363,7 @@ local COMPLETE = {
 function Space:complete(lock, options)
   check.type(lock, "table", 1, "complete")
   options = check.options(options, COMPLETE, 2, "complete")
-  local data = examples.new(options.count, self.size)
-  local given = given_of(lock, 1, "complete")
-  for row = 1, options.count do
-    examples.show(data, row, given)
-  end
-  judge.fill_noise(data.noise, core.rng.new { seed = options.seed, stream = 1 << 32 })
-  local z = posterior(self, data)
-  return draw(self, z, draw_numbers(options.count, options.seed), options.temperature, given)
-end
-
--- A number 0 <= x < 1 that was moved, turned back at the ends: what is evenly spread stays so.
-local function turned_back(number)
-  number = number % 2
-  return math.min(number < 1 and number or 2 - number, LARGEST)
+  return draw_rest(self, given_of(lock, 1, "complete"), options.count, options.temperature, options.seed)
 end
 
 local VARY = {
@@ -376,33 +373,29 @@ local VARY = {
   lock = { type = "table", default = {} },
 }
 
---- Patches near a patch: its point, and the numbers with which its registers would be drawn
---- one after another, are moved at random, so that the registers still go together.
+--- Patches near a patch: a part of its registers is drawn anew, to go with the others.
 ---@param patch ym2612ml.Patch
 ---@param options? {count: integer, strength: number, seed: integer, lock: table}  count:
----  default 8; strength: 0, the same patch (`locate` tells what that means), to 1, any patch,
----  default 0.2; seed: default 1; lock: registers that keep a value, as of `decode`; with any,
----  operators stay where they are in the patch
+---  default 8; strength: the share of registers that are drawn, 0, the same patch, to 1, any
+---  patch, default 0.2; seed: default 1; lock: registers that keep a value, as of `decode`; with
+---  any, operators stay where they are in the patch, else it is in the form that stands for all
+---  that sound the same
 ---@return ym2612ml.Patch[]
 function Space:vary(patch, options)
   check.no_problem(patches.problem(patch), 1, "vary")
   options = check.options(options, VARY, 2, "vary")
-  local from, given = self:encode { patch }, given_of(options.lock, 2, "vary")
-  local classes = tokens.classes({ patch }, next(given) ~= nil)
-  local from_numbers = self.drawer:numbers(from, classes, given)
-  local z, numbers = core.tensor.new { options.count, self.size }, core.tensor.new { options.count, tokens.count }
-  local kept, drawn = math.cos(options.strength * math.pi / 2), math.sin(options.strength * math.pi / 2)
+  local locked = given_of(options.lock, 2, "vary")
+  local own = tokens.classes({ patch }, next(locked) ~= nil)[1]:totable()
+  local list = {}
   for row = 1, options.count do
-    local rng = core.rng.new { seed = options.seed, stream = row }
-    for latent = 1, self.size do -- a turn towards another point of the prior
-      z:set(row, latent, kept * from:get(1, latent) + drawn * rng:normal())
-    end
+    local rng, given = core.rng.new { seed = options.seed, stream = row }, {}
     for place = 1, tokens.count do
-      local by = options.strength * rng:uniform(-1, 1)
-      numbers:set(row, place, turned_back(from_numbers:get(1, place) + by))
+      local kept = rng:uniform() >= options.strength
+      given[place] = locked[place] or kept and math.tointeger(own[place]) or nil
     end
+    list[row] = draw_rest(self, given, 1, 1, rng:integer(1, 2 ^ 53 | 0))[1]
   end
-  return draw(self, z, numbers, 1, given)
+  return list
 end
 
 -- The coordinates of an end of a way: of a patch, or of a point, whose numbers are as those
