@@ -10,9 +10,11 @@ local COMMAND = "ym2612ml vary"
 ---@param command table
 function M.define(command)
   command:summary("Make patches near a patch.")
-  command:description("Moves a patch about in the learned space: a little with a small --strength, anywhere with 1.")
+  command:description("Draws some registers of a patch anew, to go with the others: few with a small --strength, "
+    .. "all with 1.")
   command:argument("PATCH", "Patch to begin from."):target("patch")
-  arguments.add(command, "--strength", "NUMBER", arguments.number(0, 1), "How far, 0..1; 0 is the same patch.", "0.2")
+  arguments.add(command, "--strength", "NUMBER", arguments.number(0, 1),
+    "Share of the registers that are drawn, 0..1; 0: none.", "0.2")
   common.define_keep(command)
   common.define_lock(command)
   common.define_draw(command, "8")
