@@ -60,11 +60,13 @@ AGAIN = @$(MAKE) --no-print-directory
 # The live instrument is a module of its own, built where JACK is. It shares some sources.
 # nodelete: libjack keeps for the process whom to tell of errors.
 LIVE_LIBS := $(shell pkg-config --libs jack 2>/dev/null)
+LIVE_FLAGS := $(shell pkg-config --cflags jack 2>/dev/null)
 LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
 LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_failure lua_tensor
 LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
   $(LIVE_SHARED:%=.build/%.o)
 LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
+.build/live/%.o .build/asan/live/%.o: KERNEL = $(LIVE_FLAGS)
 
 build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 
@@ -129,7 +131,7 @@ endif
 .build/asan/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "compile $< with sanitizers"
-	@$(COMPILE) $(SANITIZE) $(LEVEL)
+	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
 
 .build/host: examples/embed/host.c Makefile
 	@mkdir -p .build
@@ -143,12 +145,12 @@ LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
 .build/live/player: spec/live/player.c Makefile
 	@mkdir -p $(@D)
 	@echo "compile $<"
-	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) -o $@ $< $(LIVE_LIBS)
+	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) $(LIVE_FLAGS) -o $@ $< $(LIVE_LIBS)
 
 .build/live/watch.so: spec/live/watch.c Makefile
 	@mkdir -p $(@D)
 	@echo "compile $<"
-	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) -shared -o $@ $< \
+	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) $(LIVE_FLAGS) -shared -o $@ $< \
 	  -Wl,--no-as-needed $(LIVE_LIBS) -ldl -lpthread
 
 # Installs with apt what dpkg does not know as installed, and says so.

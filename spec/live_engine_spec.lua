@@ -289,6 +289,42 @@ describe("the live engine #c", function()
     assert.equal(counts.lost, made:counts().lost)
   end)
 
+  it("lets every note of a burst go, whatever else fills the queue", function()
+    for count = 160, 220, 4 do -- the queue is full after some 200
+      local made = engine()
+      for i = 1, count do
+        made:midi(on(24 + i % 90, 1 + 37 * i % 127))
+      end
+      made:patch(changed(4, 5, 20))
+      for value = 0, 16383, 64 do
+        made:midi(wheel(value))
+      end
+      for note = 0, 127 do
+        made:midi(off(note))
+      end
+      made:run(9600)
+      assert.is_true(loudness(play(made, 2400), 1, 2400) < 1e-6, count)
+    end
+  end)
+
+  it("bends a note in the end though the wheel found no room", function()
+    local made = engine()
+    for i = 1, 500 do
+      made:midi(on(24 + i % 90, 1 + i % 127))
+    end
+    local counts = made:counts()
+    local last = 24 + counts.started % 90 -- of those that there was room for
+    made:midi(wheel(16383))
+    for note = 0, 127 do
+      if note ~= last then
+        made:midi(off(note))
+      end
+    end
+    made:run(4800)
+    local cents = cents_from(play(made, 16000), 1, 14400, frequency_of(last + 2))
+    assert.is_true(math.abs(cents) < 1, cents)
+  end)
+
   it("keeps its head whatever it is sent", function()
     local rng = ym.rng.new { seed = 11 }
     local made, started = engine { chip = "ym2612" }, 0

@@ -280,12 +280,19 @@ describe("what a live instrument decides", function()
     for _, wrong in ipairs { 0, 9, 1.5, "1" } do
       assert.has_error(function() instrument:set(wrong, 0) end)
     end
-    assert.has_error(function() instrument:set(1, 0 / 0) end)
+    for _, wrong in ipairs { 0 / 0, 1 / 0, 10001, -1e30, "1" } do
+      assert.has_error(function() instrument:set(1, wrong) end,
+        ("bad argument #2 to 'set' (%s, expected a number -10000..10000)"):format(tostring(wrong)))
+    end
     assert.has_error(function() instrument:set(1) end)
+    instrument:set(1, -10000)
+    assert.equal(-10000, instrument:status().latents[1])
     assert.is_truthy(instruments.controllers_problem({ 1, 2, 1 }, 8):find("controller 3 is 1"))
     assert.is_truthy(instruments.controllers_problem({ 64 }, 8))
     assert.is_truthy(instruments.controllers_problem({ 120 }, 8))
     assert.is_truthy(instruments.controllers_problem({ 1, 2, 3 }, 2))
+    assert.is_truthy(instruments.controllers_problem({ 1 }, 0):find("needs option 'space'", 1, true))
+    assert.is_nil(instruments.controllers_problem({}, 0))
     assert.is_nil(instruments.controllers_problem({ 0, 119 }, 8))
   end)
 end)

@@ -43,12 +43,17 @@ describe("the live module", function()
   it("raises on misuse", function()
     assert.has_error(function() live.open {} end,
       "bad argument #1 to 'open' (neither option 'space' nor 'patch' is there)")
+    assert.has_error(function() live.open { patch = SINE, controllers = { 20 } } end,
+      "bad argument #1 to 'open' (option 'controllers' moves latents, which needs option 'space')")
     for _, wrong in ipairs {
-      { patch = SINE, volume = 1 }, { patch = SINE, chip = "ym2151" }, { patch = { algorithm = 8 } },
-      { patch = SINE, bend = -1 }, { patch = SINE, send = 7 }, { patch = SINE, controllers = { 1 } },
-      { space = space, controllers = { 1, 1 } }, { space = space, temperature = 0 }, { patch = SINE, name = 5 },
+      { space = {} }, { space = io.stdout }, { patch = SINE, volume = 1 }, { patch = SINE, chip = "ym2151" },
+      { patch = { algorithm = 8 } }, { patch = SINE, bend = -1 }, { patch = SINE, send = 7 },
+      { patch = SINE, controllers = { 1 } }, { space = space, controllers = { 1, 1 } },
+      { space = space, temperature = 0 }, { patch = SINE, name = 5 },
     } do
-      assert.has_error(function() live.open(wrong) end)
+      local made, message = pcall(live.open, wrong)
+      assert.is_false(made)
+      assert.is_truthy(message:find("bad argument #1 to 'open'", 1, true), message)
     end
   end)
 end)
@@ -218,15 +223,29 @@ describe("a live instrument on a JACK server", function()
     end
     assert.is_truthy(complaint:find("that needs a learned space", 1, true))
     assert.equal(1, status)
-    for _, ending in ipairs { "%s --seconds 0.3", "timeout --preserve-status -s INT 2 %s" } do
-      text, complaint, status = support.run(ending:format(command), server.folder)
-      assert.same({ "", 0 }, { complaint, status }, text)
-    end
+    text, complaint, status = support.run(command .. " --seconds 0.3", server.folder)
+    assert.same({ "", 0 }, { complaint, status }, text)
+    -- The end of the input ends a line: a q without one is obeyed.
+    text, complaint, status = support.run("printf \"i\\nq\" | timeout 60 " .. command, server.folder)
+    assert.same({ "", 0 }, { complaint, status }, text)
     support.assert_fails("lua5.4 lua/ym2612ml/cli.lua live --patch @/lead.y12 --server nosuch", server.folder,
       "nosuch: no JACK server of this name is running")
     support.assert_fails("lua5.4 lua/ym2612ml/cli.lua live --patch @/none.y12", server.folder, "none.y12")
     support.assert_fails("lua5.4 lua/ym2612ml/cli.lua live --controllers 5,x", server.folder,
       "option '--controllers': 'x' is no number of a controller", 2)
+  end)
+
+  it("is a command that Ctrl-C ends", function()
+    local server <close> = servers.start()
+    local patch, output, pid = server.folder .. "/lead.y12", server.folder .. "/output", server.folder .. "/own_pid"
+    assert(ym.patch.write(patch, support.PATCH))
+    support.write_file(output, "")
+    local running = assert(io.popen(("echo $$ >%s; exec lua5.4 lua/ym2612ml/cli.lua live --patch %s --server %s "
+      .. ">%s 2>&1"):format(pid, patch, server.name, output), "w"))
+    servers.wait_for("the command's start", function() return support.read_file(output):find("plays", 1, true) end)
+    os.execute("kill -s INT " .. support.read_file(pid))
+    assert.same({ true, "exit", 0 }, { running:close() })
+    assert.is_truthy(support.read_file(output):find("^ym2612ml plays[^\n]*\n$"))
   end)
 
   it("takes no memory and no lock in the audio callback, loses nothing and does not grow", function()

@@ -13,7 +13,7 @@ end
 local M = {}
 
 local RULES = {
-  space = { type = { "table", "userdata" } },
+  space = { class = "ym2612ml.Space" },
   patch = { type = "table" },
   controllers = { type = "table" },
   temperature = { type = "number", least = 1e-6, most = 10, default = 0.5 },
@@ -30,7 +30,7 @@ local RULES = {
 
 --- Joins a running JACK server as an instrument. Options: `space` (a learned space of
 --- patches, ym.space; needed where there is no patch), `patch` (to begin with; default: the
---- centre of the space), `controllers` (their numbers, one a latent; default: the first that
+--- centre of the space), `controllers` (numbers, one a latent of the space; default: the first that
 --- are moved become latents 1, 2 ...), `temperature` (of each register, default 0.5;
 --- near 0 the most likely class), `seed` (draws registers, too; default: each is in the
 --- middle of its distribution, and `random` has seed 1), `chip`, `server` (name; default:

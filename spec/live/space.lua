@@ -1,6 +1,6 @@
 -- A stand-in for a learned space of patches, with its methods: eight latents that turn
 -- registers of one patch.
-local M = { size = 8, centre = {}, spread = {} }
+local M = setmetatable({ size = 8, centre = {}, spread = {} }, { __name = "ym2612ml.Space" })
 for latent = 1, M.size do
   M.centre[latent], M.spread[latent] = 0.1 * latent, 0.5
 end

@@ -187,9 +187,12 @@ static int choose_voice(const struct ym_engine *engine, uint8_t note) {
 	return best;
 }
 
+/* Whether all of a note can be queued, and after it that every key is let go of: the room
+** of those key-offs is never given to anything else, so that no note hangs. */
 static bool has_room(struct ym_engine *engine) {
+	const int needed = NOTE_ROOM + YM_CHANNELS;
 	for (int i = 0; i < layers(engine); i++)
-		if (layer_at(engine, i)->chip.queue_count + NOTE_ROOM > YM_WRITE_QUEUE)
+		if (layer_at(engine, i)->chip.queue_count + needed > YM_WRITE_QUEUE)
 			return false;
 	return true;
 }
@@ -256,14 +259,15 @@ static void set_pedal(struct ym_engine *engine, bool down) {
 			release(engine, c);
 }
 
+/* Where there is no room now, catch_up writes the pitch. */
 static void set_wheel(struct ym_engine *engine, double semitones) {
 	engine->wheel = semitones;
 	for (int c = 0; c < YM_CHANNELS; c++) {
 		struct voice *voice = &engine->voice[c];
-		if (voice->started == 0 || !has_room(engine))
+		if (voice->started == 0)
 			continue;
 		tune(voice, semitones);
-		for (int i = 0; i < layers(engine); i++)
+		for (int i = 0; i < layers(engine) && has_room(engine); i++)
 			write_pitch(layer_at(engine, i), c, voice);
 	}
 }
@@ -333,6 +337,7 @@ static void begin_fade(struct ym_engine *engine, const struct ym_patch *patch) {
 	struct layer *layer = &engine->layer[!engine->front];
 	*layer = engine->layer[engine->front];
 	layer->patch = *patch;
+	engine->fading = true; /* so that both layers need room */
 	for (int c = 0; c < YM_CHANNELS; c++)
 		layer->behind[c] = true;
 	for (int pass = 0; pass < 2; pass++) /* keys that are down, then what rings on */
@@ -341,7 +346,6 @@ static void begin_fade(struct ym_engine *engine, const struct ym_patch *patch) {
 			    (pass == 0 ? is_held(&engine->voice[c]) : sounds(layer, c)) &&
 			    has_room(engine))
 				program(layer, c, &engine->voice[c]);
-	engine->fading = true;
 	/* One more for the last write to act, two for the output to show it. */
 	engine->fade = -(layer->chip.queue_count + 3);
 	engine->counts.patches++;
@@ -362,14 +366,17 @@ void ym_engine_patch(struct ym_engine *engine, const struct ym_patch *patch) {
 	engine->next = *patch;
 }
 
-/* Gives a silent channel the patch where the chip has nothing else to take, so that notes
-** need not wait for it. */
+/* Gives a channel the patch, and the pitch if the wheel found no room for it, where the
+** chip has nothing else to take, so that notes need not wait for it. */
 static void catch_up(struct ym_engine *engine) {
 	for (int i = 0; i < layers(engine); i++) {
 		struct layer *layer = layer_at(engine, i);
-		for (int c = 0; c < YM_CHANNELS && layer->chip.queue_count == 0; c++)
+		for (int c = 0; c < YM_CHANNELS && layer->chip.queue_count == 0; c++) {
 			if (layer->behind[c])
 				program(layer, c, &engine->voice[c]);
+			if (engine->voice[c].started > 0)
+				write_pitch(layer, c, &engine->voice[c]);
+		}
 	}
 }
 

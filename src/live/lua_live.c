@@ -1,6 +1,7 @@
 /* ym2612ml.live.core: the live instrument's client of a JACK server. */
 #include "live/lua_live.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -134,7 +135,9 @@ static int live_input(lua_State *L) {
 		return 1;
 	}
 	size = read(STDIN_FILENO, bytes, sizeof bytes);
-	if (size <= 0)
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		size = 0; /* another reader was quicker, or a signal came */
+	else if (size <= 0)
 		return 0;
 	lua_pushlstring(L, bytes, (size_t)size);
 	return 1;

@@ -3,8 +3,9 @@
 ** genMDM's, which others took over (Mega Drive MIDI Interface): a controller for each
 ** field of the patch and, one after the other, for the operators in the order of the
 ** chip's registers (1, 3, 2, 4). A field's bits are the upper ones of the controller's
-** seven, so that a receiver with fewer steps takes the nearest below; total level counts the other way round, loud at 127. The LFO has a controller
-** that turns it on (74) and one for its speed (1).
+** seven, so that a receiver with fewer steps takes the nearest below; total level counts
+** the other way round, loud at 127. The LFO has a controller that turns it on (74) and one
+** for its speed (1).
 **
 ** Of what is sent a receiver keeps everything, so only what changed goes out, at the pace
 ** of a MIDI line (31,250 bits a second, 30 bits a message), newest values only.

@@ -151,9 +151,11 @@ local function play(instrument, input, options, report)
     if not news.patch then
       instrument:wait(math.max(0, math.min(PATIENCE, over - ym.clock())), listening)
     end
-    local more = listening and input()
-    listening = listening and more ~= nil
-    typed = typed .. (more or "")
+    if listening then
+      local more = input()
+      listening = more ~= nil
+      typed = typed .. (more or typed ~= "" and "\n" or "") -- the end of the input ends a line
+    end
     for line in typed:gmatch("([^\n]*)\n") do
       if obey(line, instrument, report) then
         return
@@ -181,6 +183,8 @@ function M.run(options, report)
   space, message = common.load(options)
   if not space and (options.model or not patch) then
     return report:fail(message)
+  elseif not space and options.controllers then
+    return report:fail("--controllers needs a learned space of patches: " .. message)
   end
   local instrument
   instrument, message = live.open {

@@ -20,6 +20,7 @@ Instrument.__name = "ym2612ml.Instrument"
 local MOST_EVENTS = 256  -- that a poll reads
 local MOST_STEPS = 256   -- that can be undone
 local GESTURE = 0.5      -- seconds: moves closer together are undone as one
+local FARTHEST = 10000   -- from 0 that a space takes latents
 local REACH = 3          -- spreads to both sides of the centre that a controller reaches
 
 -- Controllers that say how others are meant (banks, parameter numbers and their data), or
@@ -33,10 +34,12 @@ end
 
 --- What is wrong with a list of controllers for so many latents, in words.
 ---@param list any[]
----@param size integer
+---@param size integer  0: there is no space
 ---@return string? problem  nil when nothing is
 function M.controllers_problem(list, size)
-  if #list > size then
+  if #list > 0 and size == 0 then
+    return "option 'controllers' moves latents, which needs option 'space'"
+  elseif #list > size then
     return ("option 'controllers' has %d, expected at most %d"):format(#list, size)
   end
   local seen = {}
@@ -207,14 +210,15 @@ end
 
 --- Moves a latent.
 ---@param latent integer  1..size of the space
----@param value number
+---@param value number  -10000..10000
 function Instrument:set(latent, value)
   self:needs_space("set")
   local size = self.space.size
   if math.type(latent) ~= "integer" or latent < 1 or latent > size then
     check.misuse(("bad argument #1 to 'set' (%s, expected a latent 1..%d)"):format(tostring(latent), size))
-  elseif type(value) ~= "number" or value ~= value or math.abs(value) == math.huge then
-    check.misuse(("bad argument #2 to 'set' (%s, expected a finite number)"):format(tostring(value)))
+  elseif type(value) ~= "number" or not (value >= -FARTHEST and value <= FARTHEST) then
+    check.misuse(("bad argument #2 to 'set' (%s, expected a number %d..%d)"):format(
+      tostring(value), -FARTHEST, FARTHEST))
   end
   local latents = { table.unpack(self.state.latents) }
   latents[latent] = value
