@@ -532,6 +532,9 @@ describe("a shared step #c", function()
     end
     assert.same({ 257, 128 }, { core.rows(8192, 2, 1) })
     assert.same({ 1, 2, 4, 0 }, { core.blocks(0, 4), core.blocks(1, 3), core.blocks(1, 6), core.blocks(5, 0) })
+    for _, beyond in ipairs { { 1, 64 }, { 65, 0 }, { 1, 1 << 30 } } do
+      assert.has_error(function() core.blocks(beyond[1], beyond[2]) end)
+    end
   end)
 
   it("refuses what does not fit", function()
@@ -545,5 +548,11 @@ describe("a shared step #c", function()
     assert.has_error(function() net.core:sum(ym.tensor.new { 3, 4 }, { 0, 2, 4 }, 0) end)
     assert.has_error(function() net.core:sum(ym.tensor.new { 2, 10000 }, { 0, 2, 4 }, 0) end)
     assert.has_error(function() net.core:take(optimizer.core, "", "", 0, 0) end)
+    local other = ym.nn.optimizer(ym.nn.graph(function(g)
+      return { loss = ym.nn.dense(g:input("x", { 1 }), 1):mean() }
+    end))
+    assert.error_matches(function() net.core:settle(other.core, 0, 0) end, "another network")
+    assert.error_matches(function() net.core:take(other.core, "", "", 0, 0) end, "another network")
+    assert.error_matches(function() net:share_step(other, {}, 1, error) end, "an optimizer of this network")
   end)
 end)

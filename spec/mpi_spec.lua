@@ -7,7 +7,7 @@ local support = require "spec.support"
 local work = require "ym2612ml.ranks.work"
 
 local CLI = "lua5.4 lua/ym2612ml/cli.lua "
-local BUILT = lfs.attributes("lua/ym2612ml/mpi/core.so", "mode") ~= nil
+local BUILT = pcall(require, "ym2612ml.mpi.core")
 local THERE = BUILT and os.execute("command -v mpirun >/dev/null 2>&1") == true
 
 local assert_same_files, snapshot = support.assert_same_files, support.snapshot
@@ -52,6 +52,33 @@ describe("work in items", function()
   end)
 end)
 
+describe("a process that was started alone, by whatever", function()
+  -- What `info` says of a file that is not there.
+  local function told(variables)
+    local _, complaint, status = support.run(("env -u OMPI_COMM_WORLD_SIZE %s %s info @"):format(variables, CLI),
+      "/none")
+    assert.equal(1, status)
+    return complaint
+  end
+
+  it("does what it does without", function()
+    for _, variables in ipairs {
+      "", "OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=1", "PMI_RANK=0 PMI_SIZE=1",
+      "PMIX_RANK=0 SLURM_STEP_NUM_TASKS=1", "PMIX_RANK=0", "PMI_RANK=0",
+    } do
+      assert.equal("ym2612ml: /none: No such file or directory\n", told(variables))
+    end
+  end)
+
+  it("is not what one of several is", function()
+    for _, variables in ipairs {
+      "OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=2", "PMI_RANK=0 PMI_SIZE=2", "PMIX_RANK=0 SLURM_STEP_NUM_TASKS=2",
+    } do
+      assert.matches("info: the work of this command is not shared", told(variables), 1, true)
+    end
+  end)
+end)
+
 describe("ranks", function()
   local folder
   before_each(function() folder = support.new_folder() end)
@@ -92,9 +119,31 @@ describe("ranks", function()
     assert.equal("well\nwell\nwell\n", run_well(3, "lua5.4 spec/mpi/ranks.lua"))
   end)
 
+  on_ranks("are told of an error that one of them alone has", function()
+    for _, problem in ipairs { '"alone"', '{ message = "alone", kind = "io" }' } do
+      support.write_file(folder .. "/alone.lua", ([[
+        package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
+        package.cpath = "./lua/?.so;" .. package.cpath
+        local work = require "ym2612ml.ranks.work"
+        pcall(function()
+          local ranks <close> = assert(require "ym2612ml.mpi".start())
+          if ranks.rank == 1 then
+            error(%s, 0)
+          end
+          work.once(ranks, function() end)
+          io.write "went on\n"
+        end)]]):format(problem))
+      local command = "timeout -k 1 60 " .. support.mpirun(2) .. "lua5.4 @/alone.lua"
+      local text, complaint, status = support.run(command, folder)
+      assert.equal("", text)
+      assert.is_true(status ~= 0 and status < 124, complaint)
+      assert.is_truthy(complaint:find("ym2612ml: rank 1: alone\n", 1, true), complaint)
+    end
+  end)
+
   on_ranks("share a minibatch to the bits of one process", function()
     local alone = run_well(nil, "lua5.4 spec/mpi/training.lua")
-    for _, count in ipairs { 2, 5 } do
+    for count = 2, 5 do
       assert.equal(alone, run_well(count, "lua5.4 spec/mpi/training.lua"))
     end
   end)
@@ -215,5 +264,13 @@ describe("ranks", function()
     assert_fails(support.mpirun(2) .. CLI .. "info x", "info: the work of this command is not shared")
     assert_fails(support.mpirun(2) .. CLI .. "match --bogus", "unknown option '--bogus'")
     assert_fails(support.mpirun(2) .. CLI .. "dataset --patches @/none.csv -o @/x", "none.csv: No such file")
+    assert_fails(two .. command .. "20 : -np 1 " .. command .. "20 --bogus", "rank 2 was started with other arguments")
+    for _, name in ipairs { "one", "two" } do
+      run_well(nil, ("mkdir -p @/%s/sounds && cp -r lua models @/%s"):format(name, name))
+      support.write_file(("%s/%s/sounds/a.wav"):format(folder, name), name)
+    end
+    local match = CLI .. "match sounds -o @/patches "
+    assert_fails(("%s -wdir @/one %s : -np 1 -wdir @/two %s"):format(support.mpirun(1), match, match),
+      "rank 1 finds other sounds than rank 0")
   end)
 end)

@@ -3,7 +3,6 @@
 ** ym2612ml.nn.sharing calls in turn, moving what processes tell each other between the
 ** calls. Counts of pieces are of the optimiser (optim.h).
 */
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -57,8 +56,9 @@ static int nn_rows(lua_State *L) {
 /* blocks(first, count) -> how many rows of partials the parts first (from 0) .. first +
 ** count - 1 amount to */
 static int nn_blocks(lua_State *L) {
-	struct ym_share share = {.first = check_count(L, 1, INT_MAX)};
-	share.count = check_count(L, 2, INT_MAX);
+	size_t most = ym_graph_parts(SIZE_MAX >> 1);
+	struct ym_share share = {.first = check_count(L, 1, most)};
+	share.count = check_count(L, 2, most - share.first);
 	lua_pushinteger(L, (lua_Integer)ym_share_blocks(&share));
 	return 1;
 }
@@ -154,12 +154,21 @@ static int graph_sum(lua_State *L) {
 	return 0;
 }
 
+/* The optimizer at arg, which must be one of this graph. */
+static struct ym_optim *check_optim(lua_State *L, int arg,
+                                    const struct ym_graph *graph) {
+	struct ym_optim *optim = luaL_checkudata(L, arg, YM_OPTIM);
+	luaL_argcheck(L, optim->count == ym_graph_parameters(graph), arg,
+	              "made for another network");
+	return optim;
+}
+
 /* graph:settle(optimizer, first, count) -> the losses of the own parts, the sums of squared
 ** gradients of so many pieces from number first (0) on, both as strings of doubles; or nil,
 ** message, kind */
 static int graph_settle(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
-	const struct ym_optim *optim = luaL_checkudata(L, 2, YM_OPTIM);
+	const struct ym_optim *optim = check_optim(L, 2, graph);
 	size_t parts = ym_check_graph(L)->parts, pieces = ym_optim_pieces(optim);
 	size_t first = check_count(L, 3, pieces);
 	size_t count = check_count(L, 4, pieces - first);
@@ -192,7 +201,7 @@ static double *read_numbers(lua_State *L, int arg, size_t *count) {
 ** and pieces, as from settle. Nothing changes when loss or norm is not finite. */
 static int graph_take(lua_State *L) {
 	struct ym_graph *graph = check_begun(L);
-	struct ym_optim *optim = luaL_checkudata(L, 2, YM_OPTIM);
+	struct ym_optim *optim = check_optim(L, 2, graph);
 	size_t parts, pieces, first, count;
 	const double *losses = read_numbers(L, 3, &parts);
 	const double *squares = read_numbers(L, 4, &pieces);

@@ -47,12 +47,12 @@ local PLAY = { note = 60, held = 1, release = 0.5, chip = "ym2612" }
 -- The data set of notes, made where it is missing.
 local function data_of(options, report)
   local folder = options.output .. "/data"
-  work.together(options.ranks, function()
+  local synth = work.together(options.ranks, function()
     must(files.make_folder(options.output))
+    return must(synths.get("opn2", {
+      note = PLAY.note, held = PLAY.held, chip = PLAY.chip, patches = options.patches, fixed = options.fixed,
+    }))
   end)
-  local synth = must(synths.get("opn2", {
-    note = PLAY.note, held = PLAY.held, chip = PLAY.chip, patches = options.patches, fixed = options.fixed,
-  }))
   local aside = math.max(options.targets, math.min(500, options.count))
   for step, message, kind in soundsets.steps {
     synth = synth, output = folder, count = options.count, validation = aside, test = aside, rate = options.rate,
@@ -204,9 +204,10 @@ local function run(options, report)
   local budget, problem = methods.budget(options.budget)
   check.no_problem(problem and "option 'budget': " .. problem or nil, 1, "steps")
   local group, set = options.ranks, data_of(options, report)
-  local shipped, prior = work.together(group, function()
+  local shipped, prior, data = work.together(group, function()
     local found = must(models.shipped())
-    return found, must(priors.read(found.folder .. "/" .. models.files.prior))
+    return found, must(priors.read(found.folder .. "/" .. models.files.prior)),
+      store.sha256(must(files.read(options.output .. "/data/index.json")))
   end)
   local sources = { seed = options.seed, chip = PLAY.chip, models = shipped, prior = prior }
   local list, figures = answer_all(set, shipped, options, budget, report)
@@ -214,8 +215,7 @@ local function run(options, report)
     list[#list + 1] = method
   end
   local kept = results.shared(group, options.output, {
-    data = store.sha256(must(files.read(options.output .. "/data/index.json"))), seconds = options.seconds,
-    seed = options.seed,
+    data = data, seconds = options.seconds, seed = options.seed,
   })
   local all, names = judge_all(list, set, options, sources, kept, report), {}
   for i, method in ipairs(list) do

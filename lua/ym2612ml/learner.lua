@@ -229,7 +229,9 @@ local function fit_stage(self, set, settings, folder, memory, group, report)
   local path = folder .. "/" .. models.files[self.architecture.stage]
   if self.architecture.stage == "pca" then
     report { stage = "components", done = 0, total = 1 }
-    must(input:fit_pca(train_split, training.rows, settings.options.components, training.seed))
+    work.together(group, function()
+      return must(input:fit_pca(train_split, training.rows, settings.options.components, training.seed))
+    end)
     work.once(group, function()
       must(input.pca:save(path))
     end)
@@ -241,7 +243,9 @@ local function fit_stage(self, set, settings, folder, memory, group, report)
       return must(nn.load(path))
     end)
   else
-    local moments = must(input:moments(train_split, training.rows, "all", training.seed))
+    local moments = work.together(group, function()
+      return must(input:moments(train_split, training.rows, "all", training.seed))
+    end)
     local architecture, shape = self.architecture, input.shape
     local function build()
       return nn.graph(function(g)
@@ -251,9 +255,9 @@ local function fit_stage(self, set, settings, folder, memory, group, report)
         return { latent = latent, loss = again:mse(x) }
       end, { seed = training.seed })
     end
-    local source = new_source(input, train_split, training.rows, nil, memory)
-    made = fit(build, source, validation(input, set.splits.valid), settings, folder, "autoencoder", group,
-      report)
+    local source = work.together(group, new_source, input, train_split, training.rows, nil, memory)
+    local judge = work.together(group, validation, input, set.splits.valid)
+    made = fit(build, source, judge, settings, folder, "autoencoder", group, report)
     work.once(group, function()
       must(made:save(path))
     end)
@@ -309,7 +313,9 @@ local function run(options, report)
   local moments
   if self.architecture.standardise ~= false then
     local how = self.architecture.standardise or "all"
-    moments = must(input:moments(set.splits.train, training.rows, how, training.seed))
+    moments = work.together(group, function()
+      return must(input:moments(set.splits.train, training.rows, how, training.seed))
+    end)
   end
   local function build()
     local net = nn.graph(function(g)
@@ -317,12 +323,14 @@ local function run(options, report)
       return self.targets:finish(g, self.architecture.body(g, x, input.shape, settings.options))
     end, { seed = training.seed })
     if training.start then
-      must(net:load_weights(training.start .. "/" .. models.files.network))
+      work.together(group, function()
+        return must(net:load_weights(training.start .. "/" .. models.files.network))
+      end)
     end
     return net
   end
-  local source = new_source(input, set.splits.train, training.rows, self.targets, options.memory)
-  local judge = validation(input, set.splits.valid, self.targets)
+  local source = work.together(group, new_source, input, set.splits.train, training.rows, self.targets, options.memory)
+  local judge = work.together(group, validation, input, set.splits.valid, self.targets)
   local result
   self.network, result = fit(build, source, judge, settings, options.output, "network", group, report)
   result.parameters, result.seconds = self.network:count(), core.clock() - started

@@ -1,11 +1,10 @@
 -- ym2612ml.mpi, an optional module: the processes that mpirun started together. It is not a
 -- part of the table `require "ym2612ml"` gives, which does not need Open MPI.
 --
---     local ranks = assert(require "ym2612ml.mpi".start())
+--     local ranks <close> = assert(require "ym2612ml.mpi".start())
 --     for step, message in ym.dataset.steps { output = "notes", count = 10 ^ 6, ranks = ranks } do
 --       if not step then error(message) end
 --     end
---     ranks:close()
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
 local mpi = require "ym2612ml.mpi.core"

@@ -26,7 +26,7 @@ local function decode(value)
       value[key] = decode(inner)
     end
   end
-  return math.tointeger(value) or value
+  return math.type(value) == "float" and math.tointeger(value) or value
 end
 
 local WAIT = 0.05 -- seconds of one look for the others
@@ -132,7 +132,9 @@ function Ranks:agree(message, kind)
     return nil, problem, sort
   end
   for i, failure in ipairs(told) do
-    if failure[1] then
+    if type(failure) ~= "table" then
+      return nil, ("rank %d does something else"):format(i - 1), "input"
+    elseif failure[1] then
       self.failure = ("rank %d: %s"):format(i - 1, failure[1])
       return nil, self.failure, failure[2]
     end
@@ -179,7 +181,7 @@ end
 local function meet(self, failure)
   local began = core.clock()
   repeat
-    local met, message, kind = self.core:meet(WAIT)
+    local met, message, kind = self.core:meet(WAIT, true)
     if met == nil then
       return nil, message, kind
     elseif not met and failure and core.clock() - began > PATIENCE then
@@ -202,7 +204,7 @@ function Ranks:close(failure, tell)
   local all, met, message, kind
   met, message, kind = meet(self, failure)
   if met then
-    all, message, kind = self:gather(failure or "")
+    all, message, kind = self.core:gather(failure or "", true)
   end
   for rank = 1, all and tell and self.rank == 0 and self.size - 1 or 0 do
     if all[rank + 1] ~= "" and all[rank + 1] ~= failure then
@@ -218,9 +220,11 @@ function Ranks:close(failure, tell)
   return nil, message, kind
 end
 
-function Ranks:__close()
+-- Also when an error ends the block, which the others do not know of.
+function Ranks:__close(problem)
   if not self.closed then
-    self:close()
+    local told = type(problem) == "table" and problem.message or problem
+    self:close(told ~= nil and tostring(told) or nil)
   end
 end
 

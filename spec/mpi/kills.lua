@@ -45,7 +45,9 @@ local function disturb(ranks, command, seconds)
     os.remove(("%s/pid_%d"):format(folder, rank))
   end
   local victim = rng:integer(0, ranks - 1)
-  local killer = ("sleep %.2f; kill -KILL $(cat @/pid_%d)"):format(seconds, victim)
+  -- only what is still the rank: its number may be that of another process by then
+  local killer = ("sleep %.2f; process=$(cat @/pid_%d) && grep -qaF @/killed /proc/$process/cmdline "
+    .. "&& kill -KILL $process"):format(seconds, victim)
   local status, complaint = run(("(%s) & %s; status=$?; wait; exit $status"):format(killer, on_ranks(ranks, command)))
   return process_of(victim) ~= nil and status ~= 0, complaint
 end

@@ -42,6 +42,7 @@ same("2 3", table.concat(given:totable(), " "))
 same(1, assert(ranks:broadcast({ from = rank }, 1)).from)
 raises("(3, expected 0..2)", ranks.broadcast, ranks, 1, 3)
 same("0 10 20", table.concat(assert(ranks:gather(10 * rank)), " "))
+same("007", assert(ranks:gather "007")[1]) -- a text of digits stays one
 same("\0\xFF\n", assert(ranks:gather("\0\xFF\n"))[3])
 same("0 3 6 10", table.concat(ranks:cut(10), " "))
 
@@ -50,6 +51,15 @@ local well, message, kind = ranks:agree(rank > 0 and "no more space" or nil, "io
 same(nil, well)
 same("rank 1: no more space", message)
 same("io", kind)
+-- What a rank that does something else gives is not taken for its being well.
+if rank == 1 then
+  ranks:gather "text"
+else
+  well, message, kind = ranks:agree()
+  same(nil, well)
+  same("rank 1 does something else", message)
+  same("input", kind)
+end
 assert(ranks:alike { { "has other settings", "same" } })
 well, message, kind = ranks:alike { { "has other settings", rank == 2 and "a" or "b" } }
 same(nil, well)
@@ -98,6 +108,9 @@ raises("rank 2: item failed", each, 50, function(item, tick)
 end)
 same("rank 2: item failed", ranks.failure)
 same(3, #assert(ranks:gather "still here"))
+if rank < 2 then -- a meeting that not all come to does not keep them from leaving
+  same(false, ranks.core:meet(0.01))
+end
 assert(ranks:close())
 assert(not pcall(ranks.barrier, ranks))
 print "well"

@@ -85,6 +85,10 @@ local optimizer = ym.nn.optimizer(net, { method = "sgd", rate = 0.01, momentum =
 for _ = 1, 3 do
   assert(net:step(many, optimizer, { ranks = ranks }))
 end
+if ranks then -- each has a slice of what it remembers
+  local stepped, refusal = pcall(net.step, net, many, optimizer)
+  assert(not stepped and refusal:find("call optimizer:complete() first", 1, true), refusal)
+end
 assert(optimizer:complete())
 tell("large", ym.store.sha256(net:dump()), ym.store.sha256(optimizer:dump()))
 

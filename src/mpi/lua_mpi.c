@@ -87,11 +87,19 @@ static double check_seconds(lua_State *L, int arg) {
 	return seconds;
 }
 
-/* ranks:meet(seconds) -> whether all ranks have called it in that time */
+/* Whether all ranks are to leave, told at arg, or to work. */
+static enum ym_purpose purpose_at(lua_State *L, int arg) {
+	return lua_toboolean(L, arg) ? YM_LEAVE : YM_WORK;
+}
+
+/* ranks:meet(seconds, leaving) -> whether all ranks have called it in that time, with the
+** same `leaving` */
 static int ranks_meet(lua_State *L) {
+	struct ym_ranks *ranks = check_ranks(L);
+	double seconds = check_seconds(L, 2);
 	struct ym_error error;
 	bool met;
-	if (ym_ranks_meet(check_ranks(L), check_seconds(L, 2), &met, &error) != YM_OK)
+	if (ym_ranks_meet(ranks, purpose_at(L, 3), seconds, &met, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	lua_pushboolean(L, met);
 	return 1;
@@ -146,8 +154,8 @@ static int ranks_join(lua_State *L) {
 	const int64_t *starts = read_starts(L, 3, ranks, rows);
 	size_t size = rows == 0 ? 1 : count / rows * ym_type_size(tensor->type);
 	struct ym_error error;
-	return push_done(L, ym_ranks_join(ranks, tensor->data, size, starts, &error),
-	                 &error);
+	return push_done(
+		L, ym_ranks_join(ranks, YM_WORK, tensor->data, size, starts, &error), &error);
 }
 
 /* ranks:exchange(rows, parts, starts, columns) -> true. rows: f32 (parts, width), or nil
@@ -190,23 +198,25 @@ static int ranks_sum(lua_State *L) {
 	return push_done(L, ym_ranks_sum(ranks, tensor->data, starts, &error), &error);
 }
 
-/* ranks:gather(bytes) -> list of what all ranks gave, in their order */
+/* ranks:gather(bytes, leaving) -> list of what all ranks gave, in their order, that called
+** it with the same `leaving` */
 static int ranks_gather(lua_State *L) {
 	struct ym_ranks *ranks = check_ranks(L);
 	size_t own, size = (size_t)ranks->size;
 	const char *bytes = luaL_checklstring(L, 2, &own);
+	enum ym_purpose purpose = purpose_at(L, 3);
 	int64_t *lengths = lua_newuserdatauv(L, size * sizeof *lengths, 0);
 	int64_t *starts = lua_newuserdatauv(L, (size + 1) * sizeof *starts, 0);
 	struct ym_error error;
 	char *block;
-	if (ym_ranks_gather_number(ranks, (int64_t)own, lengths, &error) != YM_OK)
+	if (ym_ranks_gather_number(ranks, purpose, (int64_t)own, lengths, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	starts[0] = 0;
 	for (size_t rank = 0; rank < size; rank++)
 		starts[rank + 1] = starts[rank] + lengths[rank];
 	block = lua_newuserdatauv(L, (size_t)starts[size] + 1, 0);
 	memcpy(block + starts[ranks->rank], bytes, own);
-	if (ym_ranks_join(ranks, block, 1, starts, &error) != YM_OK)
+	if (ym_ranks_join(ranks, purpose, block, 1, starts, &error) != YM_OK)
 		return ym_push_failure(L, &error);
 	lua_createtable(L, ranks->size, 0);
 	for (size_t rank = 0; rank < size; rank++) {

@@ -26,27 +26,43 @@ static enum ym_status too_large(struct ym_error *error) {
 	return ym_fail(error, YM_ARGUMENT, "more than %d elements at once", INT_MAX);
 }
 
-enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
-	int started = 0, ended = 0, given, code = MPI_Initialized(&started);
-	MPI_Comm machine;
+/* Starts MPI unless it runs, for calls from the thread that does so. */
+static enum ym_status start_mpi(struct ym_ranks *ranks, struct ym_error *error) {
+	int started = 0, ended = 0, given = MPI_THREAD_SINGLE;
+	int code = MPI_Initialized(&started);
 	if (code == MPI_SUCCESS)
 		code = MPI_Finalized(&ended);
 	if (code == MPI_SUCCESS && ended)
 		return ym_fail(error, YM_ARGUMENT, "MPI was stopped, and starts only once");
 	ranks->ours = !started;
-	if (code == MPI_SUCCESS && !started)
-		code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given);
 	if (code == MPI_SUCCESS)
-		code = MPI_Comm_dup(MPI_COMM_WORLD, &ranks->group);
+		code = started ? MPI_Query_thread(&given)
+		               : MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &given);
+	if (code != MPI_SUCCESS || given >= MPI_THREAD_FUNNELED)
+		return settle(code, error);
+	if (ranks->ours)
+		MPI_Finalize();
+	return ym_fail(error, YM_IO, "MPI: allows no threads beside the one that calls it");
+}
+
+enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
+	enum ym_status status = start_mpi(ranks, error);
+	int code = MPI_SUCCESS;
+	MPI_Comm machine;
+	if (status != YM_OK)
+		return status;
+	for (int purpose = 0; code == MPI_SUCCESS && purpose < YM_PURPOSES; purpose++) {
+		code = MPI_Comm_dup(MPI_COMM_WORLD, &ranks->group[purpose]);
+		if (code == MPI_SUCCESS)
+			code = MPI_Comm_set_errhandler(ranks->group[purpose], MPI_ERRORS_RETURN);
+	}
 	if (code == MPI_SUCCESS)
-		code = MPI_Comm_set_errhandler(ranks->group, MPI_ERRORS_RETURN);
+		code = MPI_Comm_rank(ranks->group[YM_WORK], &ranks->rank);
 	if (code == MPI_SUCCESS)
-		code = MPI_Comm_rank(ranks->group, &ranks->rank);
+		code = MPI_Comm_size(ranks->group[YM_WORK], &ranks->size);
 	if (code == MPI_SUCCESS)
-		code = MPI_Comm_size(ranks->group, &ranks->size);
-	if (code == MPI_SUCCESS)
-		code = MPI_Comm_split_type(ranks->group, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL,
-		                           &machine);
+		code = MPI_Comm_split_type(ranks->group[YM_WORK], MPI_COMM_TYPE_SHARED, 0,
+		                           MPI_INFO_NULL, &machine);
 	if (code == MPI_SUCCESS)
 		code = MPI_Comm_size(machine, &ranks->neighbours);
 	if (code == MPI_SUCCESS)
@@ -55,8 +71,12 @@ enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
 	return settle(code, error);
 }
 
+/* Where a meeting did not come about, what was begun of it still needs its group. */
 enum ym_status ym_ranks_stop(struct ym_ranks *ranks, struct ym_error *error) {
-	int code = MPI_Comm_free(&ranks->group);
+	int code = MPI_SUCCESS;
+	for (int purpose = 0; code == MPI_SUCCESS && purpose < YM_PURPOSES; purpose++)
+		if (!ranks->asked[purpose])
+			code = MPI_Comm_free(&ranks->group[purpose]);
 	ranks->running = false;
 	if (code == MPI_SUCCESS && ranks->ours)
 		code = MPI_Finalize();
@@ -64,7 +84,7 @@ enum ym_status ym_ranks_stop(struct ym_ranks *ranks, struct ym_error *error) {
 }
 
 void ym_ranks_abort(struct ym_ranks *ranks, int status) {
-	MPI_Abort(ranks->group, status);
+	MPI_Abort(ranks->group[YM_LEAVE], status);
 }
 
 int ym_ranks_processors(void) {
@@ -76,7 +96,7 @@ int ym_ranks_processors(void) {
 }
 
 enum ym_status ym_ranks_barrier(struct ym_ranks *ranks, struct ym_error *error) {
-	return settle(MPI_Barrier(ranks->group), error);
+	return settle(MPI_Barrier(ranks->group[YM_WORK]), error);
 }
 
 static void rest(void) {
@@ -84,20 +104,21 @@ static void rest(void) {
 	nanosleep(&time, NULL);
 }
 
-enum ym_status ym_ranks_meet(struct ym_ranks *ranks, double seconds, bool *met,
-                             struct ym_error *error) {
+enum ym_status ym_ranks_meet(struct ym_ranks *ranks, enum ym_purpose purpose,
+                             double seconds, bool *met, struct ym_error *error) {
 	double until = MPI_Wtime() + seconds;
+	MPI_Request *meeting = &ranks->meeting[purpose];
 	int code = MPI_SUCCESS, done = 0;
-	if (!ranks->leaving)
-		code = MPI_Ibarrier(ranks->group, &ranks->meeting);
-	ranks->leaving = true;
+	if (!ranks->asked[purpose])
+		code = MPI_Ibarrier(ranks->group[purpose], meeting);
+	ranks->asked[purpose] = true;
 	while (code == MPI_SUCCESS) {
-		code = MPI_Test(&ranks->meeting, &done, MPI_STATUS_IGNORE);
+		code = MPI_Test(meeting, &done, MPI_STATUS_IGNORE);
 		if (done || MPI_Wtime() >= until)
 			break;
 		rest();
 	}
-	ranks->leaving = !done;
+	ranks->asked[purpose] = !done;
 	*met = done != 0;
 	return settle(code, error);
 }
@@ -107,7 +128,7 @@ enum ym_status ym_ranks_broadcast(struct ym_ranks *ranks, void *bytes, size_t co
 	char *at = bytes;
 	while (count > 0) {
 		int piece = count > INT_MAX ? INT_MAX : (int)count;
-		int code = MPI_Bcast(at, piece, MPI_BYTE, root, ranks->group);
+		int code = MPI_Bcast(at, piece, MPI_BYTE, root, ranks->group[YM_WORK]);
 		if (code != MPI_SUCCESS)
 			return settle(code, error);
 		at += piece;
@@ -116,14 +137,17 @@ enum ym_status ym_ranks_broadcast(struct ym_ranks *ranks, void *bytes, size_t co
 	return YM_OK;
 }
 
-enum ym_status ym_ranks_gather_number(struct ym_ranks *ranks, int64_t own, int64_t *all,
+enum ym_status ym_ranks_gather_number(struct ym_ranks *ranks, enum ym_purpose purpose,
+                                      int64_t own, int64_t *all,
                                       struct ym_error *error) {
-	int code = MPI_Allgather(&own, 1, MPI_INT64_T, all, 1, MPI_INT64_T, ranks->group);
+	int code = MPI_Allgather(&own, 1, MPI_INT64_T, all, 1, MPI_INT64_T,
+	                         ranks->group[purpose]);
 	return settle(code, error);
 }
 
-enum ym_status ym_ranks_join(struct ym_ranks *ranks, void *block, size_t size,
-                             const int64_t *starts, struct ym_error *error) {
+enum ym_status ym_ranks_join(struct ym_ranks *ranks, enum ym_purpose purpose,
+                             void *block, size_t size, const int64_t *starts,
+                             struct ym_error *error) {
 	size_t many = (size_t)ranks->size;
 	int *counts, *places, code;
 	MPI_Datatype element;
@@ -142,7 +166,7 @@ enum ym_status ym_ranks_join(struct ym_ranks *ranks, void *block, size_t size,
 		code = MPI_Type_commit(&element);
 	if (code == MPI_SUCCESS) {
 		code = MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, block, counts, places,
-		                      element, ranks->group);
+		                      element, ranks->group[purpose]);
 		MPI_Type_free(&element);
 	}
 	ym_free(counts);
@@ -158,18 +182,35 @@ struct transfer {
 
 static void send_part(struct transfer *transfer, const float *from, int64_t count,
                       int to) {
-	if (transfer->code == MPI_SUCCESS && count > 0)
+	if (transfer->code == MPI_SUCCESS && count > 0) {
 		transfer->code = MPI_Isend(from, (int)count, MPI_FLOAT, to, 0,
-		                           transfer->ranks->group,
-		                           &transfer->requests[transfer->count++]);
+		                           transfer->ranks->group[YM_WORK],
+		                           &transfer->requests[transfer->count]);
+		transfer->count += transfer->code == MPI_SUCCESS;
+	}
 }
 
 static void receive_part(struct transfer *transfer, float *into, int64_t count,
                          int from) {
-	if (transfer->code == MPI_SUCCESS && count > 0)
+	if (transfer->code == MPI_SUCCESS && count > 0) {
 		transfer->code = MPI_Irecv(into, (int)count, MPI_FLOAT, from, 0,
-		                           transfer->ranks->group,
-		                           &transfer->requests[transfer->count++]);
+		                           transfer->ranks->group[YM_WORK],
+		                           &transfer->requests[transfer->count]);
+		transfer->count += transfer->code == MPI_SUCCESS;
+	}
+}
+
+/* Waits until all is done. After a failure what is still on its way is called back: the
+** memory it comes from or goes to may then be given back. */
+static void end_transfer(struct transfer *transfer) {
+	if (transfer->code == MPI_SUCCESS)
+		transfer->code = MPI_Waitall(transfer->count, transfer->requests,
+		                             MPI_STATUSES_IGNORE);
+	for (int at = 0; transfer->code != MPI_SUCCESS && at < transfer->count; at++)
+		if (transfer->requests[at] != MPI_REQUEST_NULL) {
+			MPI_Cancel(&transfer->requests[at]);
+			MPI_Request_free(&transfer->requests[at]);
+		}
 }
 
 /* Messages between two ranks keep their order, which tells the parts apart. */
@@ -200,9 +241,7 @@ enum ym_status ym_ranks_exchange(struct ym_ranks *ranks, const float *rows,
 			send_part(&transfer, rows + part * width + starts[to],
 			          starts[to + 1] - starts[to], to);
 		}
-	if (transfer.code == MPI_SUCCESS)
-		transfer.code = MPI_Waitall(transfer.count, transfer.requests,
-		                            MPI_STATUSES_IGNORE);
+	end_transfer(&transfer);
 	ym_free(transfer.requests);
 	return settle(transfer.code, error);
 }
@@ -228,8 +267,9 @@ enum ym_status ym_ranks_sum(struct ym_ranks *ranks, float *values,
 	}
 	ym_free(columns);
 	ym_free(ones);
-	return status == YM_OK ? ym_ranks_join(ranks, values, sizeof *values, starts, error)
-	                       : status;
+	if (status == YM_OK)
+		status = ym_ranks_join(ranks, YM_WORK, values, sizeof *values, starts, error);
+	return status;
 }
 
 enum ym_status ym_ranks_send(struct ym_ranks *ranks, int to, const void *bytes,
@@ -238,7 +278,8 @@ enum ym_status ym_ranks_send(struct ym_ranks *ranks, int to, const void *bytes,
 	int done = 0, code;
 	if (count > INT_MAX)
 		return too_large(error);
-	code = MPI_Isend(bytes, (int)count, MPI_BYTE, to, LETTER, ranks->group, &request);
+	code = MPI_Isend(bytes, (int)count, MPI_BYTE, to, LETTER, ranks->group[YM_WORK],
+	                 &request);
 	while (code == MPI_SUCCESS && !done) {
 		code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
 		if (!done)
@@ -253,8 +294,8 @@ enum ym_status ym_ranks_wait(struct ym_ranks *ranks, double seconds, bool *found
 	MPI_Status status;
 	int came = 0, count = 0, code;
 	for (;;) {
-		code = MPI_Improbe(MPI_ANY_SOURCE, LETTER, ranks->group, &came, &letter->handle,
-		                   &status);
+		code = MPI_Improbe(MPI_ANY_SOURCE, LETTER, ranks->group[YM_WORK], &came,
+		                   &letter->handle, &status);
 		if (code != MPI_SUCCESS || came || MPI_Wtime() >= until)
 			break;
 		rest();

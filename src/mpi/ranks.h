@@ -10,14 +10,18 @@
 
 #include "../ym.h"
 
+/* What ranks meet for. What one of them does to leave is never taken by the others for a
+** part of the work. */
+enum ym_purpose { YM_WORK, YM_LEAVE, YM_PURPOSES };
+
 struct ym_ranks {
-	MPI_Comm group;
+	MPI_Comm group[YM_PURPOSES];
+	MPI_Request meeting[YM_PURPOSES];
+	bool asked[YM_PURPOSES]; /* has asked the others to meet */
 	int rank, size;
 	int neighbours; /* ranks on this machine, this one among them */
 	bool ours;      /* MPI was not started before */
 	bool running;
-	bool leaving; /* has asked the others to meet */
-	MPI_Request meeting;
 };
 
 /* YM_IO, as from all the rest, with what MPI says. */
@@ -33,18 +37,20 @@ int ym_ranks_processors(void);
 enum ym_status ym_ranks_barrier(struct ym_ranks *ranks, struct ym_error *error);
 /* Waits for at most so many seconds until all ranks have called it; *met: whether they
 ** have. May be called until they have. */
-enum ym_status ym_ranks_meet(struct ym_ranks *ranks, double seconds, bool *met,
-                             struct ym_error *error);
+enum ym_status ym_ranks_meet(struct ym_ranks *ranks, enum ym_purpose purpose,
+                             double seconds, bool *met, struct ym_error *error);
 /* Bytes of rank root become those of all. */
 enum ym_status ym_ranks_broadcast(struct ym_ranks *ranks, void *bytes, size_t count,
                                   int root, struct ym_error *error);
 /* all[rank] becomes what every rank calls with. */
-enum ym_status ym_ranks_gather_number(struct ym_ranks *ranks, int64_t own, int64_t *all,
+enum ym_status ym_ranks_gather_number(struct ym_ranks *ranks, enum ym_purpose purpose,
+                                      int64_t own, int64_t *all,
                                       struct ym_error *error);
 /* In one block of elements of `size` bytes, elements starts[r] .. starts[r + 1] - 1 of rank
 ** r become those of all, for every r; starts has as many numbers as ranks, and one more. */
-enum ym_status ym_ranks_join(struct ym_ranks *ranks, void *block, size_t size,
-                             const int64_t *starts, struct ym_error *error);
+enum ym_status ym_ranks_join(struct ym_ranks *ranks, enum ym_purpose purpose,
+                             void *block, size_t size, const int64_t *starts,
+                             struct ym_error *error);
 /* Every rank r has parts[r] rows of starts[size] floats, in one block. Here the columns
 ** starts[rank] .. starts[rank + 1] - 1 of all rows are brought together, in the order of
 ** the ranks. */

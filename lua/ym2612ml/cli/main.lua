@@ -43,18 +43,20 @@ end
 local SHARED = { match = true, dataset = true, train = true, evaluate = true, compare = true }
 
 -- Which process this is of those that mpirun, or srun, started, counted from 0; nil when it
--- is the only one.
+-- is the only one. And how many they are, where that is told.
 local function started_as()
   local rank = os.getenv "OMPI_COMM_WORLD_RANK" or os.getenv "PMIX_RANK" or os.getenv "PMI_RANK"
-  return os.getenv "OMPI_COMM_WORLD_SIZE" ~= "1" and tonumber(rank) or nil
+  local count = os.getenv "OMPI_COMM_WORLD_SIZE" or os.getenv "PMI_SIZE" or os.getenv "SLURM_STEP_NUM_TASKS"
+  return count ~= "1" and tonumber(rank) or nil, count
 end
 
--- Joins the other processes. Returns nil after a failure, reported before any of them ends.
+-- Joins the other processes; command: nil where the arguments name none. Returns nil after
+-- a failure, reported before any of them ends.
 local function join(command, arguments, report)
   local function fail(message)
     report:fail(message)
   end
-  if not SHARED[command] then
+  if command and not SHARED[command] then
     return fail(("%s: the work of this command is not shared: run it without mpirun"):format(command))
   end
   local found, mpi = pcall(require, "ym2612ml.mpi")
@@ -91,14 +93,21 @@ end
 
 -- Parses the arguments and does what they say.
 local function work(arguments, report)
-  local options = new_parser():parse(arguments)
-  if started_as() then
-    local ranks = join(options.command, arguments, report)
-    if not ranks then
+  local parser = new_parser()
+  local parsed, options = pcall(parser.parse, parser, arguments)
+  local command = parsed and options.command or nil
+  local rank, count = started_as()
+  -- a first process of nobody knows how many may well be alone
+  if rank and (rank > 0 or count or SHARED[command]) then
+    report.ranks = join(command, arguments, report) -- also with a mistake, for the others to know
+    if not report.ranks and (parsed or rank > 0) then
       return
     end
-    options.ranks, report.ranks = ranks, ranks
   end
+  if not parsed then
+    error(options, 0)
+  end
+  options.ranks = report.ranks
   require("ym2612ml.cli." .. options.command).run(options, report)
 end
 

@@ -392,6 +392,22 @@ local function new_job(options, report)
   return made and job, message
 end
 
+-- Whether all ranks are well, and see the same sounds. They hand each other items by their
+-- numbers.
+---@return true? agreed
+---@return string? message
+local function agree(ranks, job, message)
+  local well, problem = ranks:agree(not job and message or nil)
+  if not well then
+    return nil, problem
+  end
+  local seen = {}
+  for i, item in ipairs(job.items) do
+    seen[i] = item.name .. "\0" .. (item.digest or "")
+  end
+  return ranks:alike { { "finds other sounds", ym.store.sha256(table.concat(seen, "\n")) } }
+end
+
 --- Runs the command.
 ---@param options table as defined above
 ---@param report table
@@ -399,8 +415,8 @@ function M.run(options, report)
   local started = ym.clock()
   local job, message = new_job(options, report)
   if options.ranks then
-    local well, problem = options.ranks:agree(not job and message or nil)
-    job, message = well and job, problem
+    local agreed, problem = agree(options.ranks, job, message)
+    job, message = agreed and job, problem
   end
   if not job then
     return report:fail(message)

@@ -71,13 +71,16 @@ local function new_told(learner, count)
 end
 
 -- Tells the parameters of the rows first to last and renders them. Gives what was told and
--- measured as a string.
-local function judge_block(learner, split, options, first, last)
+-- measured as a string. tick: as of ym2612ml.Job.
+local function judge_block(learner, split, options, first, last, tick)
   local sounds = must(split:sounds(soundsets.numbers(first, last)))
+  tick(0.25)
   local answer = must(learner:predict(sounds))
+  tick(0.5)
   local reconstructions = must(learner.synth:render(learner.synth:nearest(answer.values), {
     rate = learner.rate, length = learner.length,
   }))
+  tick(0.75)
   local tensors = { [""] = answer.values }
   for _, name in ipairs(learner.parameters) do
     tensors[name] = answer.scores[name]
@@ -137,8 +140,9 @@ local function run(learner, set, options, report)
     return (item - 1) * block + 1, math.min(item * block, count)
   end
   work.each(options.ranks, math.ceil(count / block), {
-    perform = function(item)
-      return judge_block(learner, split, options, rows_of(item))
+    perform = function(item, tick)
+      local first, last = rows_of(item)
+      return judge_block(learner, split, options, first, last, tick)
     end,
     taken = function(item, result)
       local first, last = rows_of(item)

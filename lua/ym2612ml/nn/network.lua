@@ -200,6 +200,13 @@ function Network:gradients(inputs)
   return gradients, loss
 end
 
+-- An optimizer changes the weights of the network it was made for, and no other.
+local function need_own(net, optimizer, index, name)
+  if type(optimizer) ~= "table" or optimizer.net ~= net then
+    check.misuse(("bad argument #%d to '%s' (expected an optimizer of this network)"):format(index, name))
+  end
+end
+
 -- A step that ranks share; give gives what sharing.step wants of some rows.
 local function share(net, optimizer, ranks, total, give)
   local loss, norm, kind = settle(sharing.step(net, optimizer, ranks, total, draw(net), give))
@@ -222,9 +229,7 @@ end
 ---  was changed; "input": a target is no class of its head
 function Network:step(inputs, optimizer, rows)
   need_loss(self, "step")
-  if type(optimizer) ~= "table" or optimizer.net ~= self then
-    check.misuse("bad argument #2 to 'step' (expected an optimizer of this network)")
-  end
+  need_own(self, optimizer, 2, "step")
   rows = check.options(rows, step_rules, 3, "step")
   local feeds = feed(self, inputs, "step")
   if rows.ranks then
@@ -232,6 +237,9 @@ function Network:step(inputs, optimizer, rows)
     return share(self, optimizer, rows.ranks, total, function(first, count)
       return feeds, rows.order, (rows.first or 1) + first - 1, count
     end)
+  end
+  if optimizer.ranks then
+    check.misuse("bad argument #2 to 'step' (ranks share its moments: call optimizer:complete() first)")
   end
   local loss, norm, kind =
     settle(self.core:step(feeds, rows.order, rows.first, rows.count, draw(self), optimizer.core))
@@ -251,6 +259,8 @@ end
 ---@return number|string norm
 ---@return string? kind
 function Network:share_step(optimizer, ranks, total, take)
+  need_loss(self, "share_step")
+  need_own(self, optimizer, 1, "share_step")
   return share(self, optimizer, ranks, total, function(first, count)
     local inputs, message, kind = {}, nil, nil
     if count > 0 then

@@ -66,7 +66,9 @@ function Optimizer:complete()
   if not self.ranks then
     return true
   end
-  return sharing.complete(self.net, self, self.ranks)
+  local done, message, kind = sharing.complete(self.net, self, self.ranks)
+  self.ranks = not done and self.ranks or nil
+  return done, message, kind
 end
 
 --- All it remembers, but for its options.
@@ -89,6 +91,7 @@ function Optimizer:restore(bytes)
       return nil, "the state is of another optimizer"
     end
     own:copy(moments)
+    self.ranks = nil -- all moments are here now
     self.core:steps(math.max(steps, 0))
     return true
   end)

@@ -1,8 +1,8 @@
 -- A step of training that several ranks share. Each computes some of the fixed parts of the
 -- minibatch and sums their gradients as far as the fixed order allows; then, of a slice of
--- the parameters, what all ranks have, and learns that slice; then all have all weights. So the bits are those
--- of one process. Only the moments of the optimizer remain where their slice is: `complete`
--- brings them together.
+-- the parameters, what all ranks have, and learns that slice; then all have all weights. So
+-- the bits are those of one process. Only the moments of the optimizer remain where their
+-- slice is: `complete` brings them together.
 local core = require "ym2612ml.core"
 
 local M = {}

@@ -356,8 +356,8 @@ end
 
 ---@class ym2612ml.Job
 ---@field perform fun(item: integer, tick: fun(share: number)): any  does an item and gives
----  its result, between ranks a string; has to call tick now and then, with the share 0..1 of it that is done. What
----  it raises ends the work on all ranks
+---  its result, between ranks a string; has to call tick now and then, with the share 0..1
+---  of it that is done. What it raises ends the work on all ranks
 ---@field taken fun(item: integer, result: any)  called on rank 0 alone, in the order of
 ---  the items
 ---@field tell fun(done: number)  called now and then, with how many items are done; on
