@@ -119,6 +119,14 @@ describe("what is drawn from a space", function()
     assert.is_true(calls > 1 and calls < 100)
   end)
 
+  it("is heard however slow its attack is", function()
+    local slow, silent = support.random_patch(ym.rng.new { seed = 1 }), support.random_patch(ym.rng.new { seed = 2 })
+    for o = 1, 4 do
+      slow[o].ar, slow[o].tl, slow[o].ssg, silent[o].tl = 8, 10, 0, 127
+    end
+    assert.same({ true, false }, require("ym2612ml.space.hearing").audible { slow, silent })
+  end)
+
   it("is counted when it is the same", function()
     local function count(more)
       local options = { count = 300, temperature = 1 }

@@ -291,6 +291,35 @@ describe("a space of patches", function()
     assert.is_true(tiny.bytes { many[1] } ~= tiny.bytes { many[2] })
   end)
 
+  it("generates patches that have a voice, unless they may not", function()
+    local views = space.net:parameters()["classes.bias"]
+    local path = folder .. "/quiet.safetensors"
+    for o = 1, 4 do -- levels of 104 and more are likely
+      for class = 105, 128 do
+        views:set(tokens.place["op" .. o .. ".tl"], class, 4)
+      end
+    end
+    assert(space:save(path))
+    for o = 1, 4 do
+      for class = 105, 128 do
+        views:set(tokens.place["op" .. o .. ".tl"], class, 0)
+      end
+    end
+    local quiet, silent = assert(ym.space.load(path)), 0
+    for _, patch in ipairs(quiet:generate(60)) do
+      local loudest = ym.patch.carrier_level(patch)
+      silent = silent + (loudest >= 104 and 1 or 0)
+    end
+    local drawn = quiet:complete({}, { count = 60 })
+    local before = 0
+    for _, patch in ipairs(drawn) do
+      before = before + (ym.patch.carrier_level(patch) >= 104 and 1 or 0)
+    end
+    assert.is_true(before > 20 and silent < before / 2, before .. " " .. silent)
+    local lock = { algorithm = 0, [4] = { tl = 127 } }
+    assert.equal(127, space:generate(1, { lock = lock })[1][4].tl)
+  end)
+
   it("completes patches by their number too", function()
     local lock = { algorithm = 5, [2] = { mul = 3 } }
     local few, many = space:complete(lock, { count = 3, seed = 2 }), space:complete(lock, { seed = 2 })

@@ -7,8 +7,8 @@ local M = {}
 
 local BLOCK = 512 -- patches rendered in one call of the core
 
--- As little as tells whether a note is heard.
-local ears = core.features.new { { kind = "mel", size = 64, bands = 8, on = { 0 } } }
+-- As little as tells whether a note is heard, be its attack as slow as it may.
+local ears = core.features.new { { kind = "mel", size = 512, bands = 8, on = { 0.01, 0.05, 0.2, 0.5, 0.98 } } }
 
 -- The features of patches, and which rows are those of notes that are heard.
 local function hear(list, features, chip)

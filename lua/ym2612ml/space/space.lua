@@ -10,6 +10,7 @@ local locks = require "ym2612ml.lock"
 local network = require "ym2612ml.networks.patch_vae"
 local nn = require "ym2612ml.nn"
 local patches = require "ym2612ml.patch"
+local registers = require "ym2612ml.networks.registers"
 local teller = require "ym2612ml.space.teller"
 local tokens = require "ym2612ml.space.tokens"
 local ways = require "ym2612ml.space.ways"
@@ -324,8 +325,34 @@ local GENERATE = {
   lock = { type = "table", default = {} },
 }
 
+-- Whether a patch has a carrier that lets something out.
+local function has_voice(patch)
+  for _, o in ipairs(patches.carriers(patch.algorithm)) do
+    if patch[o].tl < registers.dead_level and (patch[o].ar > 0 or patch[o].ssg >= 8) then
+      return true
+    end
+  end
+  return false
+end
+
+local TRIES = 8 -- that a patch is drawn again when no carrier of it can be heard
+
+-- Draws the patch of a row again, at another point, until it has a voice.
+local function draw_again(space, patch, z, row, options, given)
+  local rng = core.rng.new { seed = options.seed, stream = row + (1 << 40) }
+  for _ = 1, TRIES do
+    if has_voice(patch) then
+      break
+    end
+    judge.fill_noise(z, rng)
+    patch = draw(space, z, draw_numbers(1, rng:integer(1, 2 ^ 53 | 0)), options.temperature, given)[1]
+  end
+  return patch
+end
+
 --- New patches: points of the prior, and for each a patch whose registers are drawn one after
---- another, so that they go together.
+--- another, so that they go together. What nobody could hear, no carrier letting anything out,
+--- is drawn again.
 ---@param count integer  1 or more
 ---@param options? {temperature: number, seed: integer, lock: table}  temperature: of the draw
 ---  of each register, 0..100, default 1, below it patches are more usual, above it less; seed:
@@ -336,7 +363,11 @@ function Space:generate(count, options)
   count = check.integer(count, 1, "generate", 1)
   options = check.options(options, GENERATE, 2, "generate")
   local z, given = draw_prior(self, count, options.seed), given_of(options.lock, 2, "generate")
-  return draw(self, z, draw_numbers(count, options.seed), options.temperature, given), z
+  local list = draw(self, z, draw_numbers(count, options.seed), options.temperature, given)
+  for row, patch in ipairs(list) do
+    list[row] = draw_again(self, patch, z:slice(row, row), row, options, given)
+  end
+  return list, z
 end
 
 -- Patches of which some classes are given, at points that they leave open.
