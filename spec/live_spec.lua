@@ -221,8 +221,7 @@ describe("a live instrument on a JACK server", function()
     } do
       assert.is_truthy(text:find(expected, 1, true), expected .. ": " .. text)
     end
-    assert.is_truthy(complaint:find("that needs a learned space", 1, true))
-    assert.equal(1, status)
+    assert.same({ "", 0 }, { complaint, status }, text)
     text, complaint, status = support.run(command .. " --seconds 0.3", server.folder)
     assert.same({ "", 0 }, { complaint, status }, text)
     -- The end of the input ends a line: a q without one is obeyed.
