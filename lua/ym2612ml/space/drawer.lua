@@ -1,6 +1,6 @@
--- Draws patches register by register out of the decoder of the learned space. Each register
--- is drawn with a number 0..1 of its own: where the distributions change little, the same
--- numbers give nearly the same patch.
+-- Draws patches register by register out of the decoder of the learned space, each with a
+-- number 0..1 of its own and in the light of those before it: the registers of a patch go
+-- together.
 local core = require "ym2612ml.core"
 local examples = require "ym2612ml.space.examples"
 local network = require "ym2612ml.networks.patch_vae"
