@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,15 +72,52 @@ enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
 	return settle(code, error);
 }
 
-/* Where a meeting did not come about, what was begun of it still needs its group. */
+/* A message on its way. */
+struct ym_post {
+	struct ym_post *next;
+	MPI_Request request;
+	unsigned char bytes[];
+};
+
+static void free_posts(struct ym_post *post) {
+	while (post != NULL) {
+		struct ym_post *next = post->next;
+		ym_free(post);
+		post = next;
+	}
+}
+
+/* Helps messages on their way, and forgets those that arrived. */
+static int move_posts(struct ym_ranks *ranks) {
+	struct ym_post **link = &ranks->posted;
+	while (*link != NULL) {
+		struct ym_post *post = *link;
+		int done = 0, code = MPI_Test(&post->request, &done, MPI_STATUS_IGNORE);
+		if (code != MPI_SUCCESS)
+			return code;
+		if (done) {
+			*link = post->next;
+			ym_free(post);
+		} else {
+			link = &post->next;
+		}
+	}
+	return MPI_SUCCESS;
+}
+
+/* Where a meeting did not come about, what was begun of it still needs its group. What was
+** never taken of messages needs its memory for as long as MPI runs. */
 enum ym_status ym_ranks_stop(struct ym_ranks *ranks, struct ym_error *error) {
 	int code = MPI_SUCCESS;
 	for (int purpose = 0; code == MPI_SUCCESS && purpose < YM_PURPOSES; purpose++)
 		if (!ranks->asked[purpose])
 			code = MPI_Comm_free(&ranks->group[purpose]);
 	ranks->running = false;
-	if (code == MPI_SUCCESS && ranks->ours)
+	if (code == MPI_SUCCESS && ranks->ours) {
 		code = MPI_Finalize();
+		free_posts(ranks->posted);
+		ranks->posted = NULL;
+	}
 	return settle(code, error);
 }
 
@@ -274,18 +312,23 @@ enum ym_status ym_ranks_sum(struct ym_ranks *ranks, float *values,
 
 enum ym_status ym_ranks_send(struct ym_ranks *ranks, int to, const void *bytes,
                              size_t count, struct ym_error *error) {
-	MPI_Request request;
-	int done = 0, code;
+	struct ym_post *post;
+	int code;
 	if (count > INT_MAX)
 		return too_large(error);
-	code = MPI_Isend(bytes, (int)count, MPI_BYTE, to, LETTER, ranks->group[YM_WORK],
-	                 &request);
-	while (code == MPI_SUCCESS && !done) {
-		code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-		if (!done)
-			rest();
+	post = ym_alloc(1, sizeof *post + count);
+	if (post == NULL)
+		return ym_no_memory(error);
+	memcpy(post->bytes, bytes, count);
+	code = MPI_Isend(post->bytes, (int)count, MPI_BYTE, to, LETTER,
+	                 ranks->group[YM_WORK], &post->request);
+	if (code != MPI_SUCCESS) {
+		ym_free(post);
+		return settle(code, error);
 	}
-	return settle(code, error);
+	post->next = ranks->posted;
+	ranks->posted = post;
+	return settle(move_posts(ranks), error);
 }
 
 enum ym_status ym_ranks_wait(struct ym_ranks *ranks, double seconds, bool *found,
@@ -294,8 +337,10 @@ enum ym_status ym_ranks_wait(struct ym_ranks *ranks, double seconds, bool *found
 	MPI_Status status;
 	int came = 0, count = 0, code;
 	for (;;) {
-		code = MPI_Improbe(MPI_ANY_SOURCE, LETTER, ranks->group[YM_WORK], &came,
-		                   &letter->handle, &status);
+		code = move_posts(ranks);
+		if (code == MPI_SUCCESS)
+			code = MPI_Improbe(MPI_ANY_SOURCE, LETTER, ranks->group[YM_WORK], &came,
+			                   &letter->handle, &status);
 		if (code != MPI_SUCCESS || came || MPI_Wtime() >= until)
 			break;
 		rest();

@@ -18,6 +18,7 @@ struct ym_ranks {
 	MPI_Comm group[YM_PURPOSES];
 	MPI_Request meeting[YM_PURPOSES];
 	bool asked[YM_PURPOSES]; /* has asked the others to meet */
+	struct ym_post *posted;  /* messages that may not have arrived, newest first */
 	int rank, size;
 	int neighbours; /* ranks on this machine, this one among them */
 	bool ours;      /* MPI was not started before */
@@ -62,7 +63,8 @@ enum ym_status ym_ranks_exchange(struct ym_ranks *ranks, const float *rows,
 enum ym_status ym_ranks_sum(struct ym_ranks *ranks, float *values,
                             const int64_t *starts, struct ym_error *error);
 
-/* A message to one rank. Waits until it is on its way. */
+/* A message to one rank. Does not wait: of the bytes a copy is kept until they arrived,
+** which each further call to send and wait brings about. */
 enum ym_status ym_ranks_send(struct ym_ranks *ranks, int to, const void *bytes,
                              size_t count, struct ym_error *error);
 /* A message that has come. */

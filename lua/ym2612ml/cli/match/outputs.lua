@@ -7,7 +7,7 @@ local ym = require "ym2612ml"
 local M = {}
 
 -- Hz of auditions. Those of matches that may yet change have the chip's own rate: to
--- bring a second of sound to another takes 50 ms.
+-- bring a second of sound to another takes 15 ms.
 local FINAL_RATE = 44100
 
 -- Endings of the patches, of every format that can be written.
@@ -92,11 +92,14 @@ local function write_match(self, name, match, rate)
     return nil, ("%s: is a sound to be matched, and not overwritten"):format(audition)
   end
   match.patch.name = match.patch.name or self.stem
-  local samples, found_rate = ym.render(match.patch, {
+  local samples, native = ym.render(match.patch, {
     note = match.note, held = match.held, release = match.release, chip = match.chip,
-    velocity = match.velocity, rate = rate,
+    velocity = match.velocity,
   })
-  local done, message = ym.audio.write(audition, samples, found_rate)
+  if rate then
+    samples = assert(ym.audio.resample(samples, native, rate, { quick = true }))
+  end
+  local done, message = ym.audio.write(audition, samples, rate or native)
   for _, format in ipairs(done and self.formats or {}) do
     if done then
       local path = paths.join(self.folder, ("%s.%s"):format(name, format.extension))
