@@ -540,6 +540,13 @@ describe("the training of a space", function()
     fails("io", "nowhere", { output = folder .. "/nowhere/x.safetensors" })
     support.write_file(folder .. "/no.state", "no state")
     fails("format", "no.state", { work = folder .. "/no.state" })
+    local begun = tiny.options(folder .. "/x.safetensors", { work = folder .. "/begun.state", state_steps = 1 })
+    local next_step = ym.space.steps(begun)
+    while not lfs.attributes(begun.work) do
+      assert(next_step())
+    end
+    fails("input", "begun.state: is of a training with", { work = begun.work, patches = tiny.patches(96, 2) })
+    fails("input", "begun.state: is of a training with", { work = begun.work, anneal = 0.2 })
   end)
 
   it("raises what is used wrongly", function()

@@ -281,6 +281,7 @@ describe("misuse of training", function()
     end
     local state = assert(train.steps(net, data, OPTIONS))():dump()
     misuse("'resume' is of a training with epochs=6 .* not epochs=7", net, data, with { epochs = 7, resume = state })
+    misuse("not .* subject=bells", net, data, with { subject = "bells", resume = state })
   end)
 
   it("is told when a step that is over is dumped", function()

@@ -57,6 +57,11 @@ local function read(options, report)
   return training, aside
 end
 
+-- The same for trainings of the same patches on the same way.
+local function subject_of(options, training)
+  return store.sha256(("%s\n%d %q"):format(tokens.classes(training):bytes(), options.copies, options.anneal))
+end
+
 -- The schedule of the rate, which on its way keeps the divergence cheap at first, so that the
 -- latent is of use before it costs. It is asked before each step, the first one after a stop
 -- too.
@@ -73,7 +78,7 @@ local function fit(options, sizes, net, training, report)
   must(train.fit(net, data, {
     epochs = options.epochs, batch = options.batch, rate = options.rate, schedule = annealed(net, options.anneal),
     weight_decay = options.decay, clip = 1, seed = options.seed, state = options.work,
-    state_steps = options.work and options.state_steps or 0,
+    state_steps = options.work and options.state_steps or 0, subject = subject_of(options, training),
     each = function(step)
       report { stage = "network", done = step.done, total = step.total, loss = step.loss, eta = step.eta }
     end,

@@ -25,6 +25,7 @@ function M.signature(options, schedule, rows)
   end
   parts[#parts + 1] = ("schedule=%s"):format(schedule.signature)
   parts[#parts + 1] = ("rows=%d"):format(rows)
+  parts[#parts + 1] = options.subject ~= "" and ("subject=%s"):format(options.subject) or nil
   return table.concat(parts, " ")
 end
 

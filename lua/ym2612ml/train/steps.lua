@@ -26,6 +26,7 @@ M.rules = {
   improvement = { type = "number", least = 0, default = 0 },
   keep_best = { type = "boolean", default = false },
   resume = { type = "string" },
+  subject = { type = "string", default = "" },
   ranks = ranks.rule,
 }
 
@@ -295,7 +296,8 @@ end
 ---  many epochs in a row in which the loss that is watched, that of validation or else of
 ---  training, did not get better by more than improvement, 0; 0: never); keep_best false
 ---  (true: the last step gives the network back as it was after its best epoch); resume
----  (what `step:dump()` gave, with the same options); ranks (ym2612ml.Ranks: processes that
+---  (what `step:dump()` gave, with the same options); subject "" (tells what the data are, such
+---  as a digest: a state of another subject is refused); ranks (ym2612ml.Ranks: processes that
 ---  share every minibatch; each calls this with the same arguments, takes the same steps and
 ---  has the same network at the end, the bits of one process alone)
 ---@return (fun(): ym2612ml.Step|false|nil, string?, string?)? next  nil at the end; false,
