@@ -218,15 +218,19 @@ static SF_INFO info_of(int channels, int rate, enum ym_audio_format format, int 
 	return info;
 }
 
-/* Writes count samples into a file just opened, or NULL where that failed, and closes
-** it. path: for messages. */
+/* Writes count samples into a file just opened, or NULL where that failed with errno set
+** or for the format, and closes it. path: for messages. */
 static enum ym_status write_sound(SNDFILE *file, const char *path, const SF_INFO *info,
                                   const float *samples, size_t count, int bits,
                                   struct ym_error *error) {
 	bool written;
+	if (file == NULL && errno != 0)
+		return ym_fail_system(error, path, errno);
 	if (file == NULL)
 		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz",
 		               path, bits, info->samplerate);
+	/* It holds the time of day: the same samples are to be the same bytes. */
+	sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
 	errno = 0;
 	if (bits == 32)
 		written = sf_write_float(file, samples, (sf_count_t)count) == (sf_count_t)count;
@@ -257,6 +261,7 @@ enum ym_status ym_audio_write(const char *path, const float *samples, size_t fra
 	status = ym_replacement_begin(&replacement, path, error);
 	if (status != YM_OK)
 		return status;
+	errno = 0;
 	file = sf_open_fd(replacement.descriptor, SFM_WRITE, &info, SF_FALSE);
 	status = write_sound(file, path, &info, samples, count, bits, error);
 	if (status == YM_OK)
@@ -338,6 +343,7 @@ enum ym_status ym_audio_encode(const float *samples, size_t frames, int channels
 	*bytes = NULL;
 	if (status != YM_OK)
 		return status;
+	errno = 0;
 	status = write_sound(sf_open_virtual(&io, SFM_WRITE, &info, &memory), "sound",
 	                     &info, samples, count, bits, error);
 	if (memory.full)
