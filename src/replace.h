@@ -1,6 +1,7 @@
 /*
 ** Files that appear whole or not at all: written under a temporary name in the folder
-** of their target, then renamed over it.
+** of their target, then renamed over it. One that a program left which was ended meanwhile,
+** or whose folder was not there for a while, is removed when another file is written there.
 */
 #ifndef REPLACE_H
 #define REPLACE_H
