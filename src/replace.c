@@ -19,6 +19,20 @@ enum ym_status ym_fail_system(struct ym_error *error, const char *path, int numb
 	return ym_fail(error, YM_IO, "%s: %s", path, reason);
 }
 
+bool ym_write_all(int descriptor, const void *bytes, size_t size) {
+	const char *from = bytes;
+	while (size > 0) {
+		ssize_t wrote = write(descriptor, from, size);
+		if (wrote < 0 && errno != EINTR)
+			return false;
+		if (wrote > 0) {
+			from += wrote;
+			size -= (size_t)wrote;
+		}
+	}
+	return true;
+}
+
 /* Whether path is the file that is open as descriptor. */
 static bool is_same_file(int descriptor, const char *path) {
 	struct stat opened, named;

@@ -19,6 +19,9 @@ struct ym_replacement {
 enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
                                     const char *path, struct ym_error *error);
 
+/* Writes all of it at the place where the descriptor is, or returns false with errno set. */
+bool ym_write_all(int descriptor, const void *bytes, size_t size);
+
 /* Brings it to the disk, and only then to its name, so that not even a loss of power
 ** leaves half a file there. On failure it is gone and the target as it was. */
 enum ym_status ym_replacement_commit(struct ym_replacement *replacement,
