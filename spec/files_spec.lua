@@ -46,6 +46,17 @@ describe("files", function()
     assert.same({ ".ym2612ml-0", "a", "b.lua" }, listed())
   end)
 
+  it("are listed by name, and a folder that is not there is a failure that names it", function()
+    for _, name in ipairs { "b", ".hidden", "a" } do
+      support.write_file(folder .. "/" .. name, "")
+    end
+    assert.same({ ".hidden", "a", "b" }, files.list(folder))
+    local names, message, kind = files.list(folder .. "/none")
+    assert.is_nil(names)
+    assert.equal(folder .. "/none: No such file or directory", message)
+    assert.equal("io", kind)
+  end)
+
   it("refuse, by their own name, what is no regular file, and leave it", function()
     local regular = folder .. "/regular"
     assert(files.write(regular, "kept"))

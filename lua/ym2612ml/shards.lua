@@ -106,16 +106,13 @@ end
 -- Removes what is in a folder, but for what has the name kept, and the folder itself when
 -- nothing is left in it. Links are not followed, and what cannot be removed stays.
 local function remove_tree(path, kept)
-  local readable, next_name, state = pcall(lfs.dir, path)
-  if readable then
-    for name in next_name, state do
-      local inner = join(path, name)
-      if name ~= "." and name ~= ".." and name ~= kept then
-        if lfs.symlinkattributes(inner, "mode") == "directory" then
-          remove_tree(inner)
-        else
-          os.remove(inner)
-        end
+  for _, name in ipairs(files.list(path) or {}) do
+    local inner = join(path, name)
+    if name ~= kept then
+      if lfs.symlinkattributes(inner, "mode") == "directory" then
+        remove_tree(inner)
+      else
+        os.remove(inner)
       end
     end
   end
