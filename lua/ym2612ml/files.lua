@@ -62,6 +62,20 @@ function M.write(path, bytes)
   return core.store.write(path, bytes, {})
 end
 
+--- Gives a file or folder another name. The message of os.rename names no path.
+---@param from string
+---@param to string  what is there is replaced
+---@return true? done
+---@return string? message  names the new path
+---@return string? kind     "io"
+function M.rename(from, to)
+  local done, reason = os.rename(from, to)
+  if not done then
+    return nil, ("%s: %s"):format(to, reason), "io"
+  end
+  return true
+end
+
 --- What follows the last dot of a file's name, in lower case.
 ---@param path string
 ---@return string ending  "" when there is none

@@ -138,15 +138,6 @@ local function difference(before, now)
   return "they are written otherwise"
 end
 
--- os.rename, whose message names no path.
-local function rename(from, to)
-  local done, reason = os.rename(from, to)
-  if not done then
-    return nil, ("%s: %s"):format(to, reason), "io"
-  end
-  return true
-end
-
 -- Whether the folder has this index; or nil, message, kind when it has another.
 local function check_index(path, index, layout, text)
   if not lfs.symlinkattributes(path, "mode") then
@@ -224,7 +215,7 @@ function M.begin(folder, index, layout, part)
     local written
     written, message, kind = files.write(draft, text)
     if written then
-      written, message, kind = rename(draft, path)
+      written, message, kind = files.rename(draft, path)
     end
     if not written then
       M.finish(place)
@@ -278,7 +269,7 @@ function M.write(place, shard, arrays, dropped)
   if not done then
     return nil, message, kind
   end
-  done, message, kind = rename(draft, shard.path)
+  done, message, kind = files.rename(draft, shard.path)
   if not done and M.made(shard) then
     remove_tree(draft)
     return true
