@@ -1,4 +1,5 @@
 -- Some of the writes of some commands fail; `make faults-writes` does it with all.
+local lfs = require "lfs"
 local commands = require "spec.faults.write_commands"
 local sweeps = require "spec.faults.write_sweep"
 
@@ -20,11 +21,13 @@ describe("a write that fails", function()
   end
 
   -- How much of each is tried: every so many of its writes.
-  local sampled = { convert = 13, render = 5, dataset = 109 }
+  local sampled = { convert = 17, render = 7, dataset = 109, match = 31 }
+  local models = lfs.attributes("models/matcher.safetensors", "mode")
 
   for _, case in ipairs(commands) do
     if sampled[case.name] then
-      it("leaves the old file or the new one, says which and why, and can be done again: " .. case.name, function()
+      local tried = (case.name ~= "match" or models) and it or pending
+      tried("leaves the old file or the new one, says which and why, and can be done again: " .. case.name, function()
         local problems, refused = sweep(case, case.name == "convert" and "old" or "empty", sampled[case.name])
         assert.equal("", table.concat(problems, "\n"))
         assert.is_true(refused > 0)
