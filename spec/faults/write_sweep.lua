@@ -154,9 +154,14 @@ function Sweep:complaints(run)
   return lines
 end
 
--- What is wrong with the message of a run that failed.
-function Sweep:message_problem(run, kind)
+-- What is wrong with the message of a run that failed. Of a temporary file it must name one
+-- of the same folder, and where a folder vanished any of it.
+function Sweep:message_problem(run, kind, point)
   local lines = self:complaints(run)
+  local named = point.path:gsub(TEMPORARY, "")
+  if kind == "vanish" then
+    named = self.out
+  end
   if #lines == 0 or #lines > 1 and kind ~= "vanish" then
     return ("%d lines on stderr"):format(#lines)
   end
@@ -165,8 +170,8 @@ function Sweep:message_problem(run, kind)
     for _, reason in ipairs(REASONS) do
       reasoned = reasoned or line:find(reason, 1, true)
     end
-    if not line:find(self.out, 1, true) then
-      return "no path on stderr"
+    if not line:find(named, 1, true) then
+      return "no such path on stderr"
     elseif not reasoned then
       return "no reason on stderr"
     end
@@ -196,7 +201,7 @@ function Sweep:problem(run, kind, point)
     end
   end
   if run.status == 1 then
-    return self:message_problem(run, kind)
+    return self:message_problem(run, kind, point)
   end
   -- a file that could not be removed, only the next run can
   return self:final_problem(exists(self.out) and self.out or folders[1], REMOVES[point.name])

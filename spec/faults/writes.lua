@@ -3,7 +3,8 @@
 --     lua5.4 spec/faults/writes.lua [COMMAND [EVERY]]
 --
 -- COMMAND: only that of this name, or `all`; EVERY: only every so many of its points.
-package.path = "./?.lua;" .. package.path
+package.path = "./?.lua;./lua/?.lua;./lua/?/init.lua;" .. package.path
+package.cpath = "./lua/?.so;" .. package.cpath
 local commands = require "spec.faults.write_commands"
 local sweeps = require "spec.faults.write_sweep"
 
