@@ -2,7 +2,7 @@
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
 # make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
-#                fuzz, models, rom, clean: as they say
+#                faults-writes, fuzz, models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -191,7 +191,15 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host $(LIVE_TOOLS)
+# Lets one change to the file system fail. It asks the kernel of Linux for that.
+WRITE_FAULTS = $(if $(wildcard /proc/self/fdinfo),.build/faults/writes)
+
+.build/faults/writes: spec/faults/writes.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) $(CFLAGS) -o $@ $<
+
+specs: build .build/host $(LIVE_TOOLS) $(WRITE_FAULTS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -203,7 +211,8 @@ examples: build
 embed: build .build/host
 	$(HERE) .build/host examples/embed/host.lua
 
-FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c \
+  spec/faults/*.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
@@ -254,6 +263,11 @@ bench-torch: set-up
 soak: build $(LIVE_TOOLS)
 	$(LUA) spec/live/soak.lua $(SECONDS)
 
+# Every write of the commands fails once, in each way: an hour and more. ONLY=dataset for
+# the command of that name, EVERY=10 for every tenth of its writes.
+faults-writes: build $(WRITE_FAULTS)
+	$(HERE) $(LUA) spec/faults/writes.lua "$(or $(ONLY),all)" $(EVERY)
+
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
 
@@ -302,4 +316,4 @@ clean:
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  soak fuzz models rom install clean
+  soak faults-writes fuzz models rom install clean

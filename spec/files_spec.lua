@@ -31,6 +31,32 @@ describe("files", function()
     assert.same({ "a" }, listed())
   end)
 
+  it("take away what a program that was ended left, and nothing that is in use", function()
+    local left = folder .. "/.ym2612ml-0"
+    support.write_file(left, "half a fi")
+    assert.is_true(files.write(folder .. "/a", "first"))
+    assert.same({ "a" }, listed())
+    support.write_file(left, "in use")
+    support.write_file(folder .. "/b.lua", 'assert(require("ym2612ml.files").write(arg[1], "second"))')
+    local _, complaint, status = support.run('LUA_PATH="./lua/?.lua;;" LUA_CPATH="./lua/?.so;;" '
+      .. "flock @/.ym2612ml-0 lua5.4 @/b.lua @/a", folder)
+    assert.equal(0, status, complaint)
+    assert.equal("second", files.read(folder .. "/a"))
+    assert.equal("in use", files.read(left))
+    assert.same({ ".ym2612ml-0", "a", "b.lua" }, listed())
+  end)
+
+  it("are listed by name, and a folder that is not there is a failure that names it", function()
+    for _, name in ipairs { "b", ".hidden", "a" } do
+      support.write_file(folder .. "/" .. name, "")
+    end
+    assert.same({ ".hidden", "a", "b" }, files.list(folder))
+    local names, message, kind = files.list(folder .. "/none")
+    assert.is_nil(names)
+    assert.equal(folder .. "/none: No such file or directory", message)
+    assert.equal("io", kind)
+  end)
+
   it("refuse, by their own name, what is no regular file, and leave it", function()
     local regular = folder .. "/regular"
     assert(files.write(regular, "kept"))

@@ -218,8 +218,9 @@ static SF_INFO info_of(int channels, int rate, enum ym_audio_format format, int 
 	return info;
 }
 
-/* Writes count samples into a file just opened, or NULL where that failed, and closes
-** it. path: for messages. */
+/* Writes count samples into a file just opened, or NULL where that failed, and closes it.
+** Whether all bytes found their place only who took them knows: of the header, which is
+** written on closing, libsndfile does not tell. path: for messages. */
 static enum ym_status write_sound(SNDFILE *file, const char *path, const SF_INFO *info,
                                   const float *samples, size_t count, int bits,
                                   struct ym_error *error) {
@@ -227,28 +228,60 @@ static enum ym_status write_sound(SNDFILE *file, const char *path, const SF_INFO
 	if (file == NULL)
 		return ym_fail(error, YM_FORMAT, "%s: cannot be written as %d bits at %d Hz",
 		               path, bits, info->samplerate);
-	errno = 0;
+	/* It holds the time of day: the same samples are to be the same bytes. */
+	sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
 	if (bits == 32)
 		written = sf_write_float(file, samples, (sf_count_t)count) == (sf_count_t)count;
 	else
 		written = write_integers(file, samples, count, info->channels, bits);
-	/* the header is written on closing */
-	if (sf_close(file) != 0)
-		written = false;
-	if (written)
-		return YM_OK;
-	if (errno != 0) /* of the write that failed: libsndfile keeps no number */
-		return ym_fail_system(error, path, errno);
-	return ym_fail(error, YM_IO, "%s: cannot be written completely", path);
+	if (sf_close(file) != 0 || !written)
+		return ym_fail(error, YM_IO, "%s: cannot be written completely", path);
+	return YM_OK;
+}
+
+/* A file on the disk, as libsndfile writes one. */
+struct disk_file {
+	int descriptor;
+	int number; /* of the first error */
+};
+
+static sf_count_t disk_seek(sf_count_t offset, int whence, void *user) {
+	struct disk_file *file = user;
+	off_t at = lseek(file->descriptor, (off_t)offset, whence);
+	if (at < 0 && file->number == 0)
+		file->number = errno;
+	return at;
+}
+
+static sf_count_t disk_tell(void *user) {
+	return disk_seek(0, SEEK_CUR, user);
+}
+
+static sf_count_t disk_length(void *user) {
+	struct disk_file *file = user;
+	struct stat found;
+	if (fstat(file->descriptor, &found) == 0)
+		return found.st_size;
+	file->number = file->number == 0 ? errno : file->number;
+	return -1;
+}
+
+static sf_count_t disk_write(const void *from, sf_count_t count, void *user) {
+	struct disk_file *file = user;
+	if (ym_write_all(file->descriptor, from, (size_t)count))
+		return count;
+	file->number = file->number == 0 ? errno : file->number;
+	return 0;
 }
 
 enum ym_status ym_audio_write(const char *path, const float *samples, size_t frames,
                               int channels, int rate, enum ym_audio_format format,
                               int bits, struct ym_error *error) {
 	SF_INFO info = info_of(channels, rate, format, bits);
+	SF_VIRTUAL_IO io = {disk_length, disk_seek, NULL, disk_write, disk_tell};
 	struct ym_replacement replacement;
+	struct disk_file disk = {0};
 	size_t count = frames * (size_t)channels;
-	SNDFILE *file;
 	enum ym_status status = ym_audio_check(samples, count, error);
 	if (status != YM_OK) {
 		struct ym_error reason = *error;
@@ -257,8 +290,11 @@ enum ym_status ym_audio_write(const char *path, const float *samples, size_t fra
 	status = ym_replacement_begin(&replacement, path, error);
 	if (status != YM_OK)
 		return status;
-	file = sf_open_fd(replacement.descriptor, SFM_WRITE, &info, SF_FALSE);
-	status = write_sound(file, path, &info, samples, count, bits, error);
+	disk.descriptor = replacement.descriptor;
+	status = write_sound(sf_open_virtual(&io, SFM_WRITE, &info, &disk), path, &info,
+	                     samples, count, bits, error);
+	if (disk.number != 0)
+		status = ym_fail_system(error, path, disk.number);
 	if (status == YM_OK)
 		return ym_replacement_commit(&replacement, error);
 	ym_replacement_abandon(&replacement);

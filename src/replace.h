@@ -1,6 +1,7 @@
 /*
 ** Files that appear whole or not at all: written under a temporary name in the folder
-** of their target, then renamed over it.
+** of their target, then renamed over it. One that a program left which was ended meanwhile,
+** or whose folder was not there for a while, is removed when another file is written there.
 */
 #ifndef REPLACE_H
 #define REPLACE_H
@@ -17,6 +18,9 @@ struct ym_replacement {
 ** exists and is no regular file; a symbolic link is none, whatever it leads to. */
 enum ym_status ym_replacement_begin(struct ym_replacement *replacement,
                                     const char *path, struct ym_error *error);
+
+/* Writes all of it at the place where the descriptor is, or returns false with errno set. */
+bool ym_write_all(int descriptor, const void *bytes, size_t size);
 
 /* Brings it to the disk, and only then to its name, so that not even a loss of power
 ** leaves half a file there. On failure it is gone and the target as it was. */

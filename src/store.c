@@ -3,24 +3,8 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "replace.h"
-
-/* Writes all of it, or returns false with errno set. */
-static bool write_all(int descriptor, const void *bytes, size_t size) {
-	const char *from = bytes;
-	while (size > 0) {
-		ssize_t wrote = write(descriptor, from, size);
-		if (wrote < 0 && errno != EINTR)
-			return false;
-		if (wrote > 0) {
-			from += wrote;
-			size -= (size_t)wrote;
-		}
-	}
-	return true;
-}
 
 static size_t byte_count(const struct ym_tensor *tensor) {
 	return ym_tensor_count(tensor) * ym_type_size(tensor->type);
@@ -34,10 +18,10 @@ enum ym_status ym_store_write(const char *path, const void *header, size_t size,
 	bool good;
 	if (status != YM_OK)
 		return status;
-	good = write_all(replacement.descriptor, header, size);
+	good = ym_write_all(replacement.descriptor, header, size);
 	for (size_t which = 0; good && which < count; which++)
-		good = write_all(replacement.descriptor, tensors[which]->data,
-		                 byte_count(tensors[which]));
+		good = ym_write_all(replacement.descriptor, tensors[which]->data,
+		                    byte_count(tensors[which]));
 	if (good)
 		return ym_replacement_commit(&replacement, error);
 	status = ym_fail_system(error, path, errno);

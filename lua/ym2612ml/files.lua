@@ -62,6 +62,20 @@ function M.write(path, bytes)
   return core.store.write(path, bytes, {})
 end
 
+--- Gives a file or folder another name. The message of os.rename names no path.
+---@param from string
+---@param to string  what is there is replaced
+---@return true? done
+---@return string? message  names the new path
+---@return string? kind     "io"
+function M.rename(from, to)
+  local done, reason = os.rename(from, to)
+  if not done then
+    return nil, ("%s: %s"):format(to, reason), "io"
+  end
+  return true
+end
+
 --- What follows the last dot of a file's name, in lower case.
 ---@param path string
 ---@return string ending  "" when there is none
@@ -82,29 +96,43 @@ function M.make_folder(path)
   return true
 end
 
--- Adds what is in a folder and the folders within, by name. Hidden names are passed over,
--- and links to folders, which may lead in circles. A folder that cannot be read is in
--- the list itself, with its failure.
-local function add_folder(folder, endings, list, failures)
+--- What is in a folder.
+---@param folder string
+---@return string[]? names  in order, without "." and ".."
+---@return string? message  names the path
+---@return string? kind     "io"
+function M.list(folder)
   local opened, next_name, state = pcall(lfs.dir, folder)
   if not opened then
     local reason = tostring(next_name):match(": ([^:]*)$") or tostring(next_name)
-    list[#list + 1] = folder
-    failures[folder] = { message = ("%s: %s"):format(folder, reason), kind = "io" }
-    return
+    return nil, ("%s: %s"):format(folder, reason), "io"
   end
   local names = {}
   for name in next_name, state do
-    if name:sub(1, 1) ~= "." then
+    if name ~= "." and name ~= ".." then
       names[#names + 1] = name
     end
   end
   table.sort(names)
+  return names
+end
+
+-- Adds what is in a folder and the folders within, by name. Hidden names are passed over,
+-- and links to folders, which may lead in circles. A folder that cannot be read is in
+-- the list itself, with its failure.
+local function add_folder(folder, endings, list, failures)
+  local names, message, kind = M.list(folder)
+  if not names then
+    list[#list + 1] = folder
+    failures[folder] = { message = message, kind = kind }
+    return
+  end
   for _, name in ipairs(names) do
     local path = folder:gsub("/+$", "") .. "/" .. name
-    if lfs.symlinkattributes(path, "mode") == "directory" then
+    local hidden = name:sub(1, 1) == "."
+    if not hidden and lfs.symlinkattributes(path, "mode") == "directory" then
       add_folder(path, endings, list, failures)
-    elseif endings[M.ending(name)] and lfs.attributes(path, "mode") ~= "directory" then
+    elseif not hidden and endings[M.ending(name)] and lfs.attributes(path, "mode") ~= "directory" then
       list[#list + 1] = path
     end
   end

@@ -106,16 +106,13 @@ end
 -- Removes what is in a folder, but for what has the name kept, and the folder itself when
 -- nothing is left in it. Links are not followed, and what cannot be removed stays.
 local function remove_tree(path, kept)
-  local readable, next_name, state = pcall(lfs.dir, path)
-  if readable then
-    for name in next_name, state do
-      local inner = join(path, name)
-      if name ~= "." and name ~= ".." and name ~= kept then
-        if lfs.symlinkattributes(inner, "mode") == "directory" then
-          remove_tree(inner)
-        else
-          os.remove(inner)
-        end
+  for _, name in ipairs(files.list(path) or {}) do
+    local inner = join(path, name)
+    if name ~= kept then
+      if lfs.symlinkattributes(inner, "mode") == "directory" then
+        remove_tree(inner)
+      else
+        os.remove(inner)
       end
     end
   end
@@ -139,15 +136,6 @@ local function difference(before, now)
     end
   end
   return "they are written otherwise"
-end
-
--- os.rename, whose message names no path.
-local function rename(from, to)
-  local done, reason = os.rename(from, to)
-  if not done then
-    return nil, ("%s: %s"):format(to, reason), "io"
-  end
-  return true
 end
 
 -- Whether the folder has this index; or nil, message, kind when it has another.
@@ -227,7 +215,7 @@ function M.begin(folder, index, layout, part)
     local written
     written, message, kind = files.write(draft, text)
     if written then
-      written, message, kind = rename(draft, path)
+      written, message, kind = files.rename(draft, path)
     end
     if not written then
       M.finish(place)
@@ -281,7 +269,7 @@ function M.write(place, shard, arrays, dropped)
   if not done then
     return nil, message, kind
   end
-  done, message, kind = rename(draft, shard.path)
+  done, message, kind = files.rename(draft, shard.path)
   if not done and M.made(shard) then
     remove_tree(draft)
     return true

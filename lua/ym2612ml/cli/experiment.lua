@@ -2,6 +2,7 @@
 local arguments = require "ym2612ml.cli.arguments"
 local common = require "ym2612ml.cli.space"
 local console = require "ym2612ml.cli.console"
+local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
@@ -134,7 +135,7 @@ local function run_trials(options, work, report)
       print(("seed %d: %s"):format(seed, in_words("negative_elbo", found.negative_elbo)))
     end
   end
-  local moved, message = os.rename(kept[1], options.output)
+  local moved, message = files.rename(kept[1], options.output)
   if not moved then
     return report:fail(message)
   end

@@ -340,7 +340,8 @@ local function work_on_all(job)
   end
 end
 
--- The page of all sounds that were matched, now or before.
+-- The page of all sounds that were matched, now or before. Of none there is none: one that
+-- is there may well be of more.
 local function write_report(path, job)
   local targets = {}
   for i, document in ipairs(job.documents) do
@@ -351,7 +352,9 @@ local function write_report(path, job)
       }, job.folder, job.report)
     end
   end
-  heard.write(path, targets, {}, job.report)
+  if #targets > 0 then
+    heard.write(path, targets, {}, job.report)
+  end
 end
 
 -- All there is to do: what the options ask for, the sounds, and what was done before.

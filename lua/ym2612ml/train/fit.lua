@@ -68,6 +68,19 @@ local function read_state(path, group)
   return bytes
 end
 
+-- Removes the state of a training that has come to its end: left there, it would be taken
+-- for that of the next one.
+local function remove_state(path, group)
+  local removed, message = true, nil
+  if not (group and group.rank > 0) and lfs.symlinkattributes(path, "mode") then
+    removed, message = os.remove(path)
+  end
+  if group then
+    return group:agree(message, "io")
+  end
+  return removed, message, "io"
+end
+
 ---@class ym2612ml.Fit
 ---@field history ym2612ml.Epoch[]  finished epochs
 ---@field last string  why it ended: "epochs", "patience" or "cancelled" (by each)
@@ -127,8 +140,11 @@ function M.fit(net, data, options)
     end
   end
   local progress = training.progress
-  if progress.last and options.state and not (options.ranks and options.ranks.rank > 0) then
-    os.remove(options.state)
+  if progress.last and options.state then
+    local removed, reason, sort = remove_state(options.state, options.ranks)
+    if not removed then
+      return nil, reason, sort
+    end
   end
   return {
     history = progress.history, steps = training.step, last = progress.last or ended,

@@ -1,5 +1,6 @@
 -- The files of one sound: its patches and their auditions, kept as good as the best found
 -- so far.
+local files = require "ym2612ml.files"
 local lfs = require "ym2612ml.filesystem"
 local paths = require "ym2612ml.cli.paths"
 local ym = require "ym2612ml"
@@ -53,12 +54,16 @@ end
 -- be matched, nor its patch; and no text, which may be somebody's notes, unless texts are
 -- what is written.
 local function remove_stale(self, current)
+  local there, message = files.list(self.folder)
+  if not there then
+    return nil, message
+  end
   local names, endings = {}, ym.patch.endings()
   endings.wav = true
   for _, format in ipairs(self.formats) do
     endings[format.extension] = true
   end
-  for name in lfs.dir(self.folder) do
+  for _, name in ipairs(there) do
     local rest = name:sub(1, #self.stem) == self.stem and name:sub(#self.stem + 1) or ""
     local base, ending = rest:match("^(" .. RANKED .. ")%.(%w+)$")
     local kept = base and current[self.stem .. base] or {}
@@ -71,9 +76,9 @@ local function remove_stale(self, current)
     end
   end
   for _, name in ipairs(names) do
-    local removed, message = os.remove(paths.join(self.folder, name))
+    local removed, reason = os.remove(paths.join(self.folder, name))
     if not removed then
-      return nil, message
+      return nil, reason
     end
   end
   return true
