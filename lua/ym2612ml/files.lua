@@ -1,5 +1,6 @@
 -- Whole files in and out, failures as triples; and the files that a list of files and
 -- folders means.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local lfs = require "ym2612ml.filesystem"
@@ -86,7 +87,7 @@ end
 -- and links to folders, which may lead in circles. A folder that cannot be read is in
 -- the list itself, with its failure.
 local function add_folder(folder, endings, list, failures)
-  local opened, next_name, state = pcall(lfs.dir, folder)
+  local opened, next_name, state = attempt(lfs.dir, folder)
   if not opened then
     local reason = tostring(next_name):match(": ([^:]*)$") or tostring(next_name)
     list[#list + 1] = folder
