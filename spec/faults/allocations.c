@@ -301,6 +301,12 @@ const char *__lsan_default_suppressions(void) {
 	return "leak:strbuf_new\n";
 }
 
+const char *__lsan_default_options(void);
+
+const char *__lsan_default_options(void) {
+	return "print_suppressions=0";
+}
+
 static int leaks(lua_State *L) {
 	if (__lsan_do_recoverable_leak_check == NULL)
 		return 0;

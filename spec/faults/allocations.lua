@@ -1,7 +1,7 @@
 -- Every request for memory, and every start of a thread, fails once; then it and all after
 -- it; then random ones:   .build/allocations spec/faults/allocations.lua [points] [section]
--- points: at most so many of a section are tried in each way, spread evenly, and twice as
--- many seeds of random failures; default all, and 2000 seeds.
+-- points: at most so many of a section are tried in each way, spread evenly, and as many seeds
+-- of random failures; default all, and 60 seeds. section: part of its name, or "loading".
 -- Prints how many points each section has and how its runs ended: `raised` Lua's "not enough
 -- memory", `told` nil, message and kind, `survived` with the result of a run without failures.
 -- Anything else is a fault, as is what a run leaves behind: memory, open files, temporary
@@ -17,7 +17,8 @@ local ym = require "ym2612ml"
 local faults = assert(rawget(_G, "faults"), "to be run by spec/faults/allocations.c")
 local most, only = tonumber(arg[1] or "") or math.huge, arg[2]
 local CHECKED = { lua = 64, module = 8, threads = 1, all = 16 } -- runs between two looks at the state
-local SHARES = { 0.001, 0.01, 0.1 }
+local SEEDS, SHARES = 60, { 0.001, 0.01, 0.1 } -- of random failures, and how many requests they are
+local LOADING = 50 -- the stride through the requests of loading the whole module
 
 local found_faults = 0
 
@@ -176,15 +177,14 @@ local function sweep_section(sweep)
     section.stride > 1 and (" (every %d)"):format(section.stride) or "", sweep:told(), ym.clock() - started))
 end
 
--- Random failures of every kind at once, over all sections in turn.
+-- Random failures of every kind at once, in all sections in turn.
 local function random_failures(sweeps)
-  local seeds = most == math.huge and 2000 or 2 * most
+  local seeds = #sweeps * math.min(SEEDS, most)
   for _, sweep in ipairs(sweeps) do
     sweep.counts = {}
   end
   for seed = 1, seeds do
-    local sweep = sweeps[seed % #sweeps + 1]
-    sweep:try("all", SHARES[seed % #SHARES + 1], seed)
+    sweeps[seed % #sweeps + 1]:try("all", SHARES[seed // #sweeps % #SHARES + 1], seed)
   end
   local sum = { counts = {} }
   for _, sweep in ipairs(sweeps) do
@@ -203,7 +203,7 @@ local function sweep_loading()
   for _, name in ipairs { "ym2612ml.core", "ym2612ml" } do
     local text = ("require '%s'"):format(name)
     local _, requests = faults.fresh("lua", "once", math.maxinteger, open .. text)
-    local stride = math.max(1, math.ceil(requests / most), name == "ym2612ml" and 7 or 1)
+    local stride = math.max(1, math.ceil(requests / most), name == "ym2612ml" and LOADING or 1)
     local counts, alive = {}, faults.alive()
     for _, how in ipairs { "once", "onwards" } do
       for number = 1, requests, stride do
@@ -238,7 +238,7 @@ for _, sweep in ipairs(sweeps) do
   sweep_section(sweep)
 end
 random_failures(sweeps)
-if not only then
+if not only or only == "loading" then
   sweep_loading()
 end
 support.remove_folder(folder)
