@@ -2,7 +2,7 @@
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
 # make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
-#                faults-writes, fuzz, models, rom, clean: as they say
+#                faults, faults-writes, fuzz, models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -152,6 +152,23 @@ LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
 	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) $(LIVE_FLAGS) -shared -o $@ $< \
 	  -Wl,--no-as-needed $(LIVE_LIBS) -ldl -lpthread
 
+# The host whose memory fails (spec/faults), which is no code for the sanitizers: it stands
+# below them. With the checked core it is linked with their libraries.
+FAULT_HOSTS = .build/allocations .build/asan/allocations
+HOST_LIBS := $(shell pkg-config --libs lua5.4 2>/dev/null) -rdynamic -ldl -lpthread
+
+.build/allocations.o: spec/faults/allocations.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -fvisibility=default -fno-builtin $(CFLAGS) $(LUA_FLAGS) -c -o $@ $<
+
+.build/allocations: .build/allocations.o
+	@$(CC) $(CFLAGS) -o $@ $< $(HOST_LIBS)
+
+.build/asan/allocations: .build/allocations.o
+	@mkdir -p $(@D)
+	@$(CC) $(SANITIZE) -o $@ $< $(HOST_LIBS)
+
 # Installs with apt what dpkg does not know as installed, and says so.
 define set_up
 @missing=; if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then \
@@ -199,7 +216,7 @@ WRITE_FAULTS = $(if $(wildcard /proc/self/fdinfo),.build/faults/writes)
 	@echo "compile $<"
 	@$(CC) $(STRICT) $(CFLAGS) -o $@ $<
 
-specs: build .build/host $(LIVE_TOOLS) $(WRITE_FAULTS)
+specs: build .build/host .build/allocations $(LIVE_TOOLS) $(WRITE_FAULTS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -236,6 +253,13 @@ asan: set-up
 	  $(LIVE:%=.build/asan/%)
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
+
+# Every request for memory fails once, in each part of a session; POINTS=100 for so many of a
+# part, SECTION=pca for one part. Some ten minutes, and an hour with the sanitizers.
+faults: build .build/asan/ym2612ml/core.so $(FAULT_HOSTS)
+	.build/allocations spec/faults/allocations.lua "$(POINTS)" $(SECTION)
+	YM_CPATH="./.build/asan/?.so" .build/asan/allocations spec/faults/allocations.lua \
+	  "$(POINTS)" $(SECTION)
 
 # The libgme that Debian ships is the reference of the speed of rendering. What is fast
 # must also be right: 10,000 random patches are compared with the six-channel chip.
@@ -316,4 +340,4 @@ clean:
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  soak faults-writes fuzz models rom install clean
+  soak faults faults-writes fuzz models rom install clean

@@ -73,7 +73,7 @@ static struct each option_each(lua_State *L, int arg, const char *key, double fa
 	struct each each = {NULL, fallback};
 	double *values;
 	int type, index;
-	luaL_checkstack(L, 10, NULL);
+	ym_need_stack(L, 10);
 	type = ym_push_option(L, arg, key);
 	index = lua_gettop(L);
 	if (type != LUA_TUSERDATA && type != LUA_TTABLE) {

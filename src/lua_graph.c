@@ -39,7 +39,7 @@ static int graph_new(lua_State *L) {
 	luaL_setmetatable(L, YM_GRAPH);
 	box->graph = ym_graph_new();
 	if (box->graph == NULL)
-		return luaL_error(L, "not enough memory");
+		return ym_raise_no_memory(L);
 	return 1;
 }
 
@@ -102,7 +102,7 @@ static int graph_add(lua_State *L) {
 		inputs[input] = source >= 1 && source <= INT_MAX ? (int)source - 1 : -1;
 		lua_pop(L, 1);
 	}
-	luaL_checkstack(L, 4 * SETTINGS, NULL);
+	ym_need_stack(L, 4 * SETTINGS);
 	lua_pushnil(L);
 	while (lua_next(L, 4) != 0) {
 		int key = lua_gettop(L) - 1;

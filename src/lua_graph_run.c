@@ -16,7 +16,7 @@ void ym_reserve_run(lua_State *L, const struct ym_extent *extent) {
 	float *memory;
 	box->learned = box->begun = box->parts = box->blocks = 0;
 	if (need == 0)
-		luaL_error(L, "not enough memory");
+		ym_raise_no_memory(L);
 	if (need > box->work) {
 		lua_pushnil(L); /* lets the collector have the old one first */
 		lua_setiuservalue(L, 1, YM_GRAPH_WORK);
@@ -157,7 +157,7 @@ static int graph_forward(lua_State *L) {
 	total = (int)lua_rawlen(L, 6);
 	nodes = lua_newuserdatauv(L, ((size_t)total + 1) * 2 * sizeof *nodes, 0);
 	places = nodes + total + 1;
-	luaL_checkstack(L, total + 8, NULL);
+	ym_need_stack(L, total + 8);
 	for (int which = 0; which < total; which++) {
 		int index;
 		lua_rawgeti(L, 6, which + 1);

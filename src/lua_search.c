@@ -215,7 +215,7 @@ static int search_new(lua_State *L) {
 	search->sketches = ym_alloc(settings.targets, sizeof *search->sketches);
 	search->shapes = ym_alloc(settings.targets, sizeof *search->shapes);
 	if (search->sketches == NULL || search->shapes == NULL)
-		return luaL_error(L, "not enough memory");
+		return ym_raise_no_memory(L);
 	for (size_t t = 0; t < settings.targets && status == YM_OK; t++) {
 		const struct ym_distance_target *target;
 		search->shapes[t] = shape;

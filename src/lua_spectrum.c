@@ -314,7 +314,7 @@ static int features_new(lua_State *L) {
 	double rate, floor;
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	luaL_checkstack(L, 8 * YM_FEATURE_BLOCKS, NULL);
+	ym_need_stack(L, 8 * YM_FEATURE_BLOCKS);
 	count = (lua_Integer)lua_rawlen(L, 1);
 	check_keys(L, count);
 	if (count < 1 || count > YM_FEATURE_BLOCKS)

@@ -15,7 +15,7 @@ struct ym_tensor *ym_push_unset_tensor(lua_State *L, enum ym_type type, int rank
 	struct ym_tensor *tensor;
 	size_t count, bytes;
 	if (!ym_shape_count(rank, shape, &count))
-		luaL_error(L, "not enough memory");
+		ym_raise_no_memory(L);
 	bytes = count * ym_type_size(type);
 	tensor = lua_newuserdatauv(L, sizeof *tensor + ALIGNMENT + bytes, 1);
 	tensor->data = (void *)(((uintptr_t)(tensor + 1) + ALIGNMENT - 1) / ALIGNMENT *
@@ -56,7 +56,7 @@ struct ym_tensor *ym_check_tensor(lua_State *L, int arg) {
 ** from position; raises where the nesting is ragged or a value is no number. */
 static void fill_from_table(lua_State *L, int index, struct ym_tensor *tensor, int axis,
                             size_t *position) {
-	luaL_checkstack(L, 2, "table nested too deeply");
+	ym_need_stack(L, 2);
 	if (lua_type(L, index) != LUA_TTABLE || lua_rawlen(L, index) != tensor->shape[axis])
 		luaL_error(L, "expected %d values along axis %d, found %s of %d",
 		           (int)tensor->shape[axis], axis + 1, luaL_typename(L, index),
@@ -86,7 +86,7 @@ static struct ym_tensor *push_from_table(lua_State *L, int index, enum ym_type t
 	do {
 		if (rank == YM_RANK)
 			luaL_error(L, "table nested deeper than %d", YM_RANK);
-		luaL_checkstack(L, 1, "table nested too deeply");
+		ym_need_stack(L, 1);
 		shape[rank++] = lua_rawlen(L, -1);
 	} while (lua_rawgeti(L, -1, 1) == LUA_TTABLE);
 	lua_settop(L, top);
@@ -342,7 +342,7 @@ static int tensor_rows(lua_State *L) {
 static void push_table(lua_State *L, const struct ym_tensor *tensor, int axis,
                        const char *data) {
 	ptrdiff_t step = tensor->stride[axis] * (ptrdiff_t)ym_type_size(tensor->type);
-	luaL_checkstack(L, 2, "tensor nested too deeply");
+	ym_need_stack(L, 2);
 	lua_createtable(L, (int)tensor->shape[axis], 0);
 	for (size_t i = 0; i < tensor->shape[axis]; i++, data += step) {
 		if (axis + 1 < tensor->rank)

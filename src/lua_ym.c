@@ -241,7 +241,7 @@ static void resize_pool(lua_State *L, struct ym_pool **pool, int threads) {
 	ym_pool_free(*pool);
 	*pool = ym_pool_new(threads);
 	if (*pool == NULL)
-		luaL_error(L, "not enough memory");
+		ym_raise_no_memory(L);
 }
 
 /* The machine's processors in use; 1 where that is not known. */

@@ -40,6 +40,12 @@ void ym_open_search(lua_State *L);
 void ym_open_metrics(lua_State *L);
 void ym_open_synths(lua_State *L);
 
+/* Raises "not enough memory", as Lua itself does: without a place in the source. */
+int ym_raise_no_memory(lua_State *L);
+/* Makes room for so many more values in the stack, or raises that. (luaL_checkstack would
+** call it an overflow.) */
+void ym_need_stack(lua_State *L, int count);
+
 /* The world returns: pushes nil, message, kind and returns 3. Out of memory and
 ** misuse are raised instead. */
 int ym_push_failure(lua_State *L, const struct ym_error *error);

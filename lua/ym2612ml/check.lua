@@ -1,5 +1,6 @@
 -- Checks of arguments and options that raise at the line of the caller from outside
 -- this module, however deep inside it the mistake is found.
+local attempt = require "ym2612ml.attempt"
 local core = require "ym2612ml.core"
 
 local M = {}
@@ -76,10 +77,8 @@ function M.to_tensor(value, argument, name, part)
     M.tensor(value, argument, name, part)
     return value
   end
-  local made, tensor = pcall(core.tensor.from, value)
-  if not made and tensor == "not enough memory" then
-    error(tensor, 0)
-  elseif not made then
+  local made, tensor = attempt(core.tensor.from, value)
+  if not made then
     M.no_problem((part and part .. ": " or "") .. tensor, argument, name)
   end
   return tensor

@@ -8,6 +8,7 @@
 --   notes.npy     u1 (records): MIDI
 --   held.npy      f4 (records): seconds from key-on to key-off
 --   features.npy  f2 (records, values): see `features` in the index
+local attempt = require "ym2612ml.attempt"
 local bank = require "ym2612ml.bank"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -65,7 +66,7 @@ end
 
 -- The plan of the features; or nil and what is wrong with the recipe.
 local function plan_features(recipe)
-  local fine, features = pcall(core.features.new, recipe)
+  local fine, features = attempt(core.features.new, recipe)
   if not fine then
     return nil, ("option 'recipe': %s"):format(features:match("%((.*)%)$") or features)
   end

@@ -1,5 +1,6 @@
 -- Whole files in and out, failures as triples; and the files that a list of files and
 -- folders means.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local lfs = require "ym2612ml.filesystem"
@@ -102,7 +103,7 @@ end
 ---@return string? message  names the path
 ---@return string? kind     "io"
 function M.list(folder)
-  local opened, next_name, state = pcall(lfs.dir, folder)
+  local opened, next_name, state = attempt(lfs.dir, folder)
   if not opened then
     local reason = tostring(next_name):match(": ([^:]*)$") or tostring(next_name)
     return nil, ("%s: %s"):format(folder, reason), "io"

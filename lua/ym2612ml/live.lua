@@ -1,10 +1,11 @@
 -- The live instrument: a client of a JACK server that plays the chip from MIDI, with
 -- patches out of a learned space. `require "ym2612ml.live"` raises where it was not built.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local instrument = require "ym2612ml.live.instrument"
 local patches = require "ym2612ml.patch"
 
-local there, core = pcall(require, "ym2612ml.live.core")
+local there, core = attempt(require, "ym2612ml.live.core")
 if not there then
   error("ym2612ml.live was not built, since there was no libjack: install it (Debian: libjack-jackd2-dev) and "
     .. "build again\n" .. tostring(core), 0)

@@ -1,4 +1,5 @@
 -- Patches: the core's functions, and files of any registered format.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local dx7 = require "ym2612ml.dx7"
@@ -53,7 +54,7 @@ end
 ---@param patch any
 ---@return string? problem  nil when nothing is
 function M.problem(patch)
-  local fine, message = pcall(core.patch.check, patch)
+  local fine, message = attempt(core.patch.check, patch)
   if not fine then
     return message:match("%((.*)%)$") or message
   end

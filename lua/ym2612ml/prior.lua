@@ -1,4 +1,5 @@
 -- A prior over patches: statistics of real ones, without any of them in it.
+local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
@@ -206,7 +207,7 @@ function M.read(path)
   if not bytes then
     return nil, message, kind
   end
-  local fine, prior = pcall(cjson.decode, bytes)
+  local fine, prior = attempt(cjson.decode, bytes)
   local problem = fine and M.problem(prior) or not fine and prior
   if problem then
     return nil, ("%s: is no prior: %s"):format(path, problem), "format"

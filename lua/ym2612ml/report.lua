@@ -1,5 +1,6 @@
 -- Reports to listen to: one page of HTML with sounds, the patches that match them, and how
 -- both sound and look. It needs no network and no other file.
+local attempt = require "ym2612ml.attempt"
 local base64 = require "ym2612ml.report.base64"
 local check = require "ym2612ml.check"
 local clips = require "ym2612ml.report.clip"
@@ -159,7 +160,7 @@ end
 
 -- A match as it sounds; raises, as a wrong argument, what ym.render does not take.
 local function render(match, number, rank)
-  local fine, samples, rate = pcall(core.render, match.patch, {
+  local fine, samples, rate = attempt(core.render, match.patch, {
     note = match.note, held = match.held, release = match.release, velocity = match.velocity, chip = match.chip,
     rate = clips.RATE,
   })

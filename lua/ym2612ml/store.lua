@@ -5,6 +5,7 @@
 -- shape, data_offsets}, and "__metadata__" -> {string -> string}; then the elements,
 -- row-major, little-endian, without gaps. Ours carry metadata "crc32" over the whole
 -- file but the length, with its own digits taken as zeros.
+local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").store
@@ -199,7 +200,7 @@ local function read_header(source)
   if #text ~= length then
     return nil, "ends too early"
   end
-  local done, header = pcall(cjson.decode, text)
+  local done, header = attempt(cjson.decode, text)
   if not done or type(header) ~= "table" or text:sub(1, 1) ~= "{" then
     return nil, "is not a safetensors file (its header is not JSON)"
   elseif not utf8.len(text) then

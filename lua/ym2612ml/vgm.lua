@@ -1,5 +1,6 @@
 -- VGM files, the register writes of a piece of music with their times: written to
 -- audition patches, read, searched for patches, and played on the chip.
+local attempt = require "ym2612ml.attempt"
 local audition = require "ym2612ml.vgm.audition"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -48,7 +49,7 @@ local function check_notes(note, clock, argument, caller)
     misuse(argument, caller, "option 'note' is an empty list, expected MIDI notes")
   end
   for _, value in ipairs(notes) do
-    if type(value) ~= "number" or not pcall(core.pitch_of, value, clock) then
+    if type(value) ~= "number" or not attempt(core.pitch_of, value, clock) then
       misuse(argument, caller, "option 'note' is %s, expected MIDI notes that the chip can play", tostring(value))
     end
   end

@@ -51,7 +51,7 @@ static int engine_new(lua_State *L) {
 	luaL_setmetatable(L, ENGINE);
 	*engine = ym_engine_new(&settings);
 	if (*engine == NULL)
-		return luaL_error(L, "not enough memory");
+		return ym_raise_no_memory(L);
 	return 1;
 }
 

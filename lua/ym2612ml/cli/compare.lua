@@ -1,5 +1,6 @@
 -- ym2612ml compare: the published networks beside the matcher.
 local arguments = require "ym2612ml.cli.arguments"
+local attempt = require "ym2612ml.attempt"
 local card = require "ym2612ml.cli.evaluate.card"
 local compare = require "ym2612ml.compare"
 local console = require "ym2612ml.cli.console"
@@ -121,7 +122,7 @@ function M.run(options, report)
     return report:fail(message)
   end
   for _, name in ipairs(options.models or {}) do
-    if not pcall(ym.learner.architecture, name) then
+    if not attempt(ym.learner.architecture, name) then
       return report:fail(("--models: '%s' is none of %s"):format(name, table.concat(ym.learner.names, ", ")))
     end
   end

@@ -1,5 +1,6 @@
 -- ym2612ml live: the chip as an instrument, its patches out of a learned space.
 local arguments = require "ym2612ml.cli.arguments"
+local attempt = require "ym2612ml.attempt"
 local common = require "ym2612ml.cli.space"
 local console = require "ym2612ml.cli.console"
 local ym = require "ym2612ml"
@@ -169,7 +170,7 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local there, live = pcall(require, "ym2612ml.live")
+  local there, live = attempt(require, "ym2612ml.live")
   if not there then
     return report:fail(live)
   end

@@ -2,6 +2,7 @@
 -- folder with `define(command)`, which adds its arguments to an argparse command, and
 -- `run(options, report)`, which does the work and reports failures.
 local argparse = require "argparse"
+local attempt = require "ym2612ml.attempt"
 local console = require "ym2612ml.cli.console"
 local json = require "ym2612ml.json"
 
@@ -59,7 +60,7 @@ local function join(command, arguments, report)
   if command and not SHARED[command] then
     return fail(("%s: the work of this command is not shared: run it without mpirun"):format(command))
   end
-  local found, mpi = pcall(require, "ym2612ml.mpi")
+  local found, mpi = attempt(require, "ym2612ml.mpi")
   report.joins = true
   if not found then
     report.quiet = false -- perhaps only on this machine

@@ -1,5 +1,6 @@
 -- The options of commands that tell a synthesizer.
 local arguments = require "ym2612ml.cli.arguments"
+local attempt = require "ym2612ml.attempt"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -86,7 +87,7 @@ function M.read(options)
       chosen[name] = options[name]
     end
   end
-  local fine, synth, message = pcall(ym.synths.get, options.synth, chosen)
+  local fine, synth, message = attempt(ym.synths.get, options.synth, chosen)
   if not fine then
     return nil, "--synth: " .. (tostring(synth):match("%((.*)%)$") or tostring(synth))
   end

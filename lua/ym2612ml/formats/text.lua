@@ -1,4 +1,5 @@
 -- Patches as plain text, to read, compare and edit: everything that a patch has.
+local attempt = require "ym2612ml.attempt"
 local core = require "ym2612ml.core"
 local cursor = require "ym2612ml.formats.cursor"
 local rows = require "ym2612ml.formats.rows"
@@ -94,7 +95,7 @@ M.decode = cursor.guarded(function(bytes)
   end
   for i, patch in ipairs(list) do
     patch.columns = nil
-    local fine, message = pcall(core.patch.check, patch)
+    local fine, message = attempt(core.patch.check, patch)
     if not fine then
       cursor.malformed(("patch %d: %s"):format(i, message:match("%((.*)%)$") or message))
     end

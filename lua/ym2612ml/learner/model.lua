@@ -1,6 +1,7 @@
 -- A trained network with what belongs to it: from sounds to the parameters of a
 -- synthesizer. A folder holds model.json, network.safetensors and, where the network is
 -- fed by a fitted stage, pca.safetensors or autoencoder.safetensors.
+local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -112,7 +113,7 @@ local function read_settings(folder)
   if not bytes then
     return nil, message, kind
   end
-  local fine, settings = pcall(cjson.decode, bytes)
+  local fine, settings = attempt(cjson.decode, bytes)
   if not fine or type(settings) ~= "table" or settings.format ~= FORMAT then
     return nil, path .. ": is no model of ym2612ml", "format"
   elseif settings.version ~= VERSION then
@@ -148,7 +149,7 @@ function M.load(folder)
   if not settings then
     return nil, message, kind
   end
-  local fine, self = pcall(function()
+  local fine, self = attempt(function()
     local synth
     synth, message, kind = synths.get(settings.synth.name, settings.synth.options)
     return synth and M.new(settings, synth)

@@ -1,4 +1,5 @@
 -- Networks: a recorded graph with memory for its weights, run and trained in the core.
+local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -431,7 +432,7 @@ end
 -- Records the graph again as the file tells it. The file may say anything: what the
 -- core refuses becomes an error here.
 local function replay(text)
-  local read, graph = pcall(cjson.decode, text)
+  local read, graph = attempt(cjson.decode, text)
   if not read or type(graph) ~= "table" or type(graph.nodes) ~= "table" or type(graph.outputs) ~= "table" then
     error("it is not JSON of nodes and outputs", 0)
   end
@@ -465,7 +466,7 @@ local function rebuild(tensors, metadata)
   if metadata.kind ~= KIND or not metadata.graph then
     return nil, "is not a network of ym2612ml"
   end
-  local done, recorded, outputs = pcall(replay, metadata.graph)
+  local done, recorded, outputs = attempt(replay, metadata.graph)
   if not done then
     return nil, ("the graph is not valid (%s)"):format(tostring(recorded))
   end

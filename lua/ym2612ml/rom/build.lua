@@ -1,5 +1,6 @@
 -- A cartridge for the Mega Drive that plays patches one after another: the program
 -- (src/rom/player.s), what it is to play, and a header in which all sums are right.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local click = require "ym2612ml.rom.click"
 local core = require "ym2612ml.core"
@@ -104,7 +105,7 @@ end
 local function pitches_of(note, clock)
   local list = {}
   for i, value in ipairs(type(note) == "table" and note or { note }) do
-    local fine, block, fnum = pcall(core.pitch_of, value, clock)
+    local fine, block, fnum = attempt(core.pitch_of, value, clock)
     if not fine then
       check.misuse(("bad argument #2 to 'build' (option 'note': %s is %s, expected MIDI notes the chip can play)")
         :format(type(note) == "table" and "element " .. i or "it", tostring(value)))

@@ -1,4 +1,5 @@
 -- A learned space of patches: points of a few numbers, near which patches sound alike.
+local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
@@ -96,7 +97,7 @@ end
 
 -- What metadata tells of a space; nil when it is none.
 local function read_description(text)
-  local read, found = pcall(cjson.decode, text or "")
+  local read, found = attempt(cjson.decode, text or "")
   if not read or type(found) ~= "table" or not are_sizes(found.sizes)
     or not are_numbers(found.centre, found.sizes.latents) or not are_numbers(found.spread, found.sizes.latents) then
     return nil

@@ -8,6 +8,7 @@
 --
 -- A combination of the parameters that are heard belongs to one split: none that is judged
 -- by was learned.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
@@ -324,7 +325,7 @@ function M.open(folder)
   end
   local index = opened.index
   local fine, synth
-  fine, synth, message, kind = pcall(synths.get, index.synth.name, index.synth.options)
+  fine, synth, message, kind = attempt(synths.get, index.synth.name, index.synth.options)
   if not fine then
     return nil, ("%s: its index is damaged, or of another version (%s)"):format(folder, tostring(synth)), "format"
   elseif not synth then

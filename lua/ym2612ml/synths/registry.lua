@@ -1,5 +1,6 @@
 -- Synthesizers whose parameters can be learnt from their sounds: those of the module, and
 -- any that a user defines.
+local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
 local synth = require "ym2612ml.synths.synth"
@@ -47,10 +48,12 @@ local function load_definition(path)
     return nil, message, kind
   end
   local chunk, problem = load(text, "@" .. path, "t")
-  if not chunk then
+  if problem == "not enough memory" then
+    error(problem, 0)
+  elseif not chunk then
     return nil, ("%s: is no Lua: %s"):format(path, problem), "format"
   end
-  local fine, definition = pcall(chunk, path)
+  local fine, definition = attempt(chunk, path)
   problem = not fine and tostring(definition) or synth.problem(definition)
   if problem then
     return nil, ("%s: defines no synthesizer: %s"):format(path, problem), "format"
