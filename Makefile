@@ -132,8 +132,20 @@ endif
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
 
-.build/host: examples/embed/host.c Makefile
-	@mkdir -p .build
+# A host needs Lua to be built, and here a resampler and files, but nothing of the module.
+HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c))
+.build/host: $(HOST_OBJECTS)
+	@echo "link $@"
+	@$(CC) $(CFLAGS) -o $@ $^ \
+	  $(shell pkg-config --libs lua5.4 sndfile samplerate 2>/dev/null) -lpthread
+
+.build/embed/%.o: examples/embed/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(COMPILE) -D_DEFAULT_SOURCE $(CFLAGS)
+
+.build/faults/states: spec/faults/states.c Makefile
+	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
@@ -191,7 +203,7 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host $(LIVE_TOOLS)
+specs: build .build/host .build/faults/states $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -200,10 +212,12 @@ examples: build
 	    { cat .build/example.log; echo "$$script failed" >&2; exit 1; }; \
 	done
 
+# The tracker in small for a few seconds, or SECONDS=600, with RECORD=file.wav.
 embed: build .build/host
-	$(HERE) .build/host examples/embed/host.lua
+	$(HERE) .build/host -s $(or $(SECONDS),3) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
 
-FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/*.[ch] spec/bench/*.c spec/live/*.c \
+  spec/faults/states.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
