@@ -12,7 +12,6 @@
 -- folders that several machines made from one index may simply be put together. A shard
 -- is made in a working folder and then renamed, so that it is there whole or not at all.
 -- Which arrays there are is told by the layout of a kind of data set.
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
@@ -45,7 +44,7 @@ local function read_json(path)
   if not bytes then
     return nil, message, kind
   end
-  local fine, value = pcall(cjson.decode, bytes)
+  local fine, value = pcall(json.decode, bytes)
   if not fine or type(value) ~= "table" then
     return nil, path .. ": is damaged (it is not JSON)", "format"
   end

@@ -1,7 +1,6 @@
 -- A trained network with what belongs to it: from sounds to the parameters of a
 -- synthesizer. A folder holds model.json, network.safetensors and, where the network is
 -- fed by a fitted stage, pca.safetensors or autoencoder.safetensors.
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
@@ -112,7 +111,7 @@ local function read_settings(folder)
   if not bytes then
     return nil, message, kind
   end
-  local fine, settings = pcall(cjson.decode, bytes)
+  local fine, settings = pcall(json.decode, bytes)
   if not fine or type(settings) ~= "table" or settings.format ~= FORMAT then
     return nil, path .. ": is no model of ym2612ml", "format"
   elseif settings.version ~= VERSION then

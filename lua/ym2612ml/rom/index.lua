@@ -1,6 +1,5 @@
 -- The index of a cartridge: what it plays and when, as a JSON document.
 local check = require "ym2612ml.check"
-local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local patches = require "ym2612ml.patch"
@@ -124,7 +123,7 @@ end
 ---@return string? kind  "format"
 function M.decode(text)
   check.type(text, "string", 1, "decode_index")
-  local fine, object = pcall(cjson.decode, text)
+  local fine, object = pcall(json.decode, text)
   if not fine or type(object) ~= "table" or object.format ~= FORMAT or not M.CLOCKS[object.region]
     or type(object.finish) ~= "number" or type(object.entries) ~= "table" then
     return nil, "not an index of a cartridge", "format"

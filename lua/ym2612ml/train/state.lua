@@ -1,6 +1,5 @@
 -- The state of a training between two steps, as a string: weights and moments, counts,
 -- what was best so far, and the history.
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local json = require "ym2612ml.json"
 local store = require "ym2612ml.store"
@@ -101,7 +100,7 @@ local function read_counts(metadata, most)
     end
   end
   for _, name in ipairs { "progress", "schedule" } do
-    local done, value = pcall(cjson.decode, metadata[name])
+    local done, value = pcall(json.decode, metadata[name])
     if not done or type(value) ~= "table" then
       return nil
     end
