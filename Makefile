@@ -146,11 +146,12 @@ HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c)
 	@echo "compile $<"
 	@$(COMPILE) -D_DEFAULT_SOURCE $(CFLAGS)
 
-.build/faults/states: spec/faults/states.c Makefile
+FAULT_TOOLS = .build/faults/states .build/faults/manners
+.build/faults/%: spec/faults/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "compile $<"
-	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
-	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread -lm
 
 # What the specs of the live instrument play it with, and watch it by.
 LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
@@ -205,7 +206,7 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host .build/faults/states $(LIVE_TOOLS)
+specs: build .build/host $(FAULT_TOOLS) $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -219,7 +220,7 @@ embed: build .build/host
 	$(HERE) .build/host -s $(or $(SECONDS),3) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
 
 FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/*.[ch] spec/bench/*.c spec/live/*.c \
-  spec/faults/states.c
+  spec/faults/*.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
