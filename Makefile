@@ -216,9 +216,10 @@ examples: build
 	    { cat .build/example.log; echo "$$script failed" >&2; exit 1; }; \
 	done
 
-# The tracker in small for a few seconds, or SECONDS=600, with RECORD=file.wav.
+# The tracker in small for a few seconds, or SECONDS=600, with RECORD=file.wav, and so many
+# blocks ahead, AHEAD=8.
 embed: build .build/host
-	$(HERE) .build/host -s $(or $(SECONDS),3) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
+	$(HERE) .build/host -s $(or $(SECONDS),3) $(AHEAD:%=-b %) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
 
 FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/*.[ch] spec/bench/*.c spec/live/*.c \
   spec/faults/*.c
