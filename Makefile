@@ -2,7 +2,7 @@
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
 # make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
-#                faults, faults-writes, fuzz, models, rom, clean: as they say
+#                hosts, load, faults, faults-writes, fuzz, models, rom, clean: as they say
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -17,7 +17,10 @@ BINDIR = $(PREFIX)/bin
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   libsamplerate0-dev libfftw3-dev libopenblas-openmp-dev zlib1g-dev lua-argparse \
   lua-cjson lua-filesystem
-TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2 openmpi-bin libopenmpi-dev
+TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2 openmpi-bin libopenmpi-dev \
+  gringo
+# Not among those to test: to install a web server starts one, where there are services.
+HOST_PACKAGES = lua-busted lighttpd lighttpd-modules-lua curl wrk gringo gnuplot-nox neomutt
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
 ROM_PACKAGES = binutils-m68k-linux-gnu
@@ -132,11 +135,24 @@ endif
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
 
-.build/host: examples/embed/host.c Makefile
-	@mkdir -p .build
+# A host needs Lua to be built, and here a resampler and files, but nothing of the module.
+HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c))
+.build/host: $(HOST_OBJECTS)
+	@echo "link $@"
+	@$(CC) $(CFLAGS) -o $@ $^ \
+	  $(shell pkg-config --libs lua5.4 sndfile samplerate 2>/dev/null) -lpthread
+
+.build/embed/%.o: examples/embed/%.c Makefile
+	@mkdir -p $(@D)
 	@echo "compile $<"
-	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
-	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+	@$(COMPILE) -D_DEFAULT_SOURCE $(CFLAGS)
+
+FAULT_TOOLS = .build/faults/states .build/faults/manners
+.build/faults/%: spec/faults/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread -lm
 
 # What the specs of the live instrument play it with, and watch it by.
 LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
@@ -216,7 +232,7 @@ WRITE_FAULTS = $(if $(wildcard /proc/self/fdinfo),.build/faults/writes)
 	@echo "compile $<"
 	@$(CC) $(STRICT) $(CFLAGS) -o $@ $<
 
-specs: build .build/host .build/allocations $(LIVE_TOOLS) $(WRITE_FAULTS)
+specs: build .build/host .build/allocations $(FAULT_TOOLS) $(LIVE_TOOLS) $(WRITE_FAULTS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -225,10 +241,12 @@ examples: build
 	    { cat .build/example.log; echo "$$script failed" >&2; exit 1; }; \
 	done
 
+# The tracker in small for a few seconds, or SECONDS=600, with RECORD=file.wav, and so many
+# blocks ahead, AHEAD=8.
 embed: build .build/host
-	$(HERE) .build/host examples/embed/host.lua
+	$(HERE) .build/host -s $(or $(SECONDS),3) $(AHEAD:%=-b %) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
 
-FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c \
+FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/*.[ch] spec/bench/*.c spec/live/*.c \
   spec/faults/*.c
 
 lint:
@@ -292,6 +310,18 @@ soak: build $(LIVE_TOOLS)
 faults-writes: build $(WRITE_FAULTS)
 	$(HERE) $(LUA) spec/faults/writes.lua "$(or $(ONLY),all)" $(EVERY)
 
+# Programs that others wrote, with the module in them.
+hosts: set-up
+	$(call set_up,$(HOST_PACKAGES))
+	$(AGAIN) build
+	$(LUA) $(BUSTED) spec/hosts_spec.lua
+
+# One of them, a web server, under load for two minutes, or SECONDS=600.
+load: set-up
+	$(call set_up,$(HOST_PACKAGES))
+	$(AGAIN) build
+	$(LUA) spec/hosts/load.lua $(SECONDS)
+
 fuzz: build
 	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
 
@@ -340,4 +370,4 @@ clean:
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  soak faults faults-writes fuzz models rom install clean
+  soak hosts load faults faults-writes fuzz models rom install clean

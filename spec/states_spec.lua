@@ -1,7 +1,7 @@
--- Several Lua states at once, through the host in examples/embed (built by make test).
+-- Several Lua states at once, through spec/faults/states.c (built by make test).
 local lfs = require "lfs"
 
-local HOST = ".build/host"
+local HOST = ".build/faults/states"
 
 -- Runs the host on a script; returns its lines and exit status.
 local function run_host(script, states)

@@ -269,7 +269,7 @@ static int render_batch(lua_State *L) {
 	if (ym_batch_render(&batch, raw ? YM_BUNDLE_RAW : YM_BUNDLE_SCALED, shape[1], out,
 	                    &error) != YM_OK)
 		return ym_push_failure(L, &error);
-	lua_pushinteger(L, (lua_Integer)nearbyint(batch.clock / YM_CLOCKS_PER_SAMPLE));
+	lua_pushinteger(L, (lua_Integer)round(batch.clock / YM_CLOCKS_PER_SAMPLE));
 	return 2;
 }
 

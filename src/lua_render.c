@@ -32,7 +32,7 @@ double ym_option_clock(lua_State *L, int arg) {
 }
 
 size_t ym_seconds_to_frames(double seconds, double clock) {
-	return (size_t)nearbyint(seconds * clock / YM_CLOCKS_PER_SAMPLE);
+	return (size_t)round(seconds * clock / YM_CLOCKS_PER_SAMPLE);
 }
 
 /* Pitch from options note, or block and fnum. */
@@ -127,7 +127,7 @@ static int render(lua_State *L) {
 				return ym_push_failure(L, &error);
 		}
 	}
-	lua_pushinteger(L, (lua_Integer)nearbyint(rate));
+	lua_pushinteger(L, (lua_Integer)round(rate));
 	return 2;
 }
 

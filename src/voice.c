@@ -353,8 +353,8 @@ bool ym_note_pitch(double note, double clock, struct ym_note *pitch) {
 	double frequency = 440 * exp2((note - 69) / 12), octave = floor(note / 12) - 1,
 		   fnum;
 	pitch->block = (uint8_t)(octave < 0 ? 0 : octave > 7 ? 7 : octave);
-	fnum = nearbyint(frequency * YM_CLOCKS_PER_SAMPLE * 0x1p20 / clock /
-	                 exp2(pitch->block - 1));
+	fnum = round(frequency * YM_CLOCKS_PER_SAMPLE * 0x1p20 / clock /
+	             exp2(pitch->block - 1));
 	if (!(fnum >= 0 && fnum <= 2047))
 		return false;
 	pitch->fnum = (uint16_t)fnum;
@@ -366,7 +366,7 @@ double ym_note_frequency(const struct ym_note *pitch, double clock) {
 }
 
 void ym_patch_velocity(struct ym_patch *patch, int velocity) {
-	int steps = (int)nearbyint(40 / 0.75 * log10(127.0 / velocity));
+	int steps = (int)round(40 / 0.75 * log10(127.0 / velocity));
 	for (int o = 0; o < YM_OPERATORS; o++)
 		if (ym_carriers[patch->field[YM_ALGORITHM]] >> o & 1) {
 			int level = patch->op[o][YM_TL] + steps;

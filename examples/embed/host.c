@@ -1,66 +1,179 @@
 /*
-** A host that embeds ym2612ml the way a plug-in or a game would: several Lua states,
-** each on a thread of its own, all at work in one process at once.
+** A tracker in small: a program that plays a song on the chip while it looks for the
+** patch of a recorded sound, and takes better ones over as they are found.
 **
-**   host SCRIPT [STATES]
+**   host [-s seconds] [-b blocks] [-w file.wav] [-f folder] sound...
 **
-** Runs SCRIPT in STATES states (default 8) and prints what each returned. The exit
-** status is 1 when a script fails or two states return different strings.
+** Four threads: one plays, and waits for nothing (audio.c); one renders ahead of it in a
+** Lua state (player.c, player.lua); one estimates in slices in another (estimator.c,
+** estimator.lua); this one is the user's, who wants another sound every few seconds,
+** and writes the file. No lock is shared, and no Lua value leaves its state.
+**
+** -s  how long, default 10; Ctrl-C ends it before
+** -b  blocks of 256 frames that are played ahead, default 4: 21 ms
+** -w  keeps what was played
+** -f  where the scripts are, default examples/embed
 */
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
+#include "host.h"
+
 #include <pthread.h>
-#include <stdbool.h>
+#include <signal.h>
+#include <sndfile.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { MOST_STATES = 64 };
+enum { RECORDED = 512, MOST_AHEAD = 1024 }; /* blocks */
+enum { EACH = 5 }; /* seconds until another sound is asked for */
 
-struct job {
-	pthread_t thread;
-	const char *script;
-	bool failed;
-	char answer[256]; /* what the script returned, or why it failed */
+struct user {
+	struct host host;
+	double seconds;
+	const char *record;
+	SNDFILE *file;
+	char **sounds;
+	int count, asked;
+	sigset_t signals;
 };
 
-/* A thread: one state from its first byte to its last. */
-static void *run_state(void *argument) {
-	struct job *job = argument;
-	lua_State *L = luaL_newstate();
-	if (!L) {
-		job->failed = true;
-		snprintf(job->answer, sizeof job->answer, "no memory for a state");
-		return NULL;
+static bool read_arguments(struct user *user, int count, char **arguments) {
+	long ahead = 4;
+	user->seconds = 10;
+	user->host.folder = "examples/embed";
+	for (int letter; (letter = getopt(count, arguments, "s:b:w:f:")) != -1;) {
+		if (letter == 's')
+			user->seconds = atof(optarg);
+		else if (letter == 'b')
+			ahead = atol(optarg);
+		else if (letter == 'w')
+			user->record = optarg;
+		else if (letter == 'f')
+			user->host.folder = optarg;
+		else
+			return false;
 	}
-	luaL_openlibs(L);
-	job->failed = luaL_dofile(L, job->script) != LUA_OK;
-	const char *text = luaL_tolstring(L, -1, NULL);
-	snprintf(job->answer, sizeof job->answer, "%s", text);
-	lua_close(L);
-	return NULL;
+	user->sounds = arguments + optind;
+	user->count = count - optind;
+	return user->count >= 1 && user->seconds > 0 && ahead >= 1 && ahead <= MOST_AHEAD &&
+	       ring_open(&user->host.ahead, (size_t)ahead);
+}
+
+static bool open_file(struct user *user) {
+	SF_INFO info = {.samplerate = RATE, .channels = SIDES};
+	if (!user->record)
+		return true;
+	info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+	user->file = sf_open(user->record, SFM_WRITE, &info);
+	if (!user->file)
+		fprintf(stderr, "host: %s: %s\n", user->record, sf_strerror(NULL));
+	return user->file && ring_open(&user->host.recorded, RECORDED);
+}
+
+/* Writes what the audio thread left for the file. */
+static void write_recorded(struct user *user) {
+	const struct block *block;
+	while (user->file && (block = ring_to_read(&user->host.recorded))) {
+		sf_writef_float(user->file, block->samples, BLOCK);
+		ring_did_read(&user->host.recorded);
+	}
+}
+
+/* Waits a moment; true when a signal came instead. */
+static bool interrupted(struct user *user) {
+	const struct timespec moment = {.tv_nsec = 20000000};
+	return sigtimedwait(&user->signals, NULL, &moment) > 0;
+}
+
+/* Asks for the next sound, round and round. */
+static void ask(struct user *user) {
+	const char *path = user->sounds[user->asked++ % user->count];
+	mailbox_send(&user->host.requests, path, strlen(path));
+}
+
+/* Until the time is over, a thread stops, or the user does. */
+static void run(struct user *user) {
+	struct host *host = &user->host;
+	int64_t start = host_clock();
+	for (double now = 0; now < user->seconds && !atomic_load(&host->stopping);) {
+		if (now >= (double)user->asked * EACH)
+			ask(user);
+		write_recorded(user);
+		if (interrupted(user))
+			break;
+		now = (double)(host_clock() - start) / 1e9;
+	}
+}
+
+static void start(struct host *host, pthread_t *thread, void *(*function)(void *)) {
+	if (pthread_create(thread, NULL, function, host) != 0) {
+		fprintf(stderr, "host: no thread\n");
+		exit(1);
+	}
+}
+
+/* The audio thread begins when the ring is full. */
+static void begin(struct user *user, pthread_t threads[3]) {
+	struct host *host = &user->host;
+	mailbox_open(&host->patches);
+	mailbox_open(&host->requests);
+	start(host, &threads[0], host_player);
+	while (ring_to_write(&host->ahead) && !atomic_load(&host->stopping))
+		if (interrupted(user))
+			atomic_store(&host->stopping, true);
+	start(host, &threads[1], host_estimator);
+	start(host, &threads[2], host_audio);
+}
+
+static void report(const struct host *host) {
+	printf("%llu blocks of %d frames at %d Hz (%.1f s), %zu ahead (%.1f ms), %s\n",
+	       (unsigned long long)host->blocks, BLOCK, RATE,
+	       (double)host->blocks * BLOCK / RATE, host->ahead.size,
+	       1e3 * (double)host->ahead.size * BLOCK / RATE,
+	       host->realtime ? "SCHED_FIFO" : "normal priority (no right to SCHED_FIFO)");
+	printf(
+		"%llu missed: %llu late, %llu not rendered in time; latest %.3f ms of %.3f\n",
+		(unsigned long long)(host->late + host->empty), (unsigned long long)host->late,
+		(unsigned long long)host->empty, (double)host->latest / 1e6,
+		1e3 * BLOCK / RATE);
+	printf("%llu patches handed over, %llu taken; %llu slices, the longest %.1f ms\n",
+	       (unsigned long long)host->sent, (unsigned long long)host->taken,
+	       (unsigned long long)host->slices, (double)host->longest / 1e6);
 }
 
 int main(int count, char **arguments) {
-	int states = count > 2 ? atoi(arguments[2]) : 8;
-	if (count < 2 || states < 1 || states > MOST_STATES) {
-		fprintf(stderr, "usage: host SCRIPT [STATES], 1..%d states\n", MOST_STATES);
+	static struct user user;
+	pthread_t threads[3];
+	if (!read_arguments(&user, count, arguments)) {
+		fprintf(stderr,
+		        "usage: host [-s seconds] [-b blocks] [-w file.wav] [-f folder] "
+		        "sound...\n");
 		return 2;
 	}
-	struct job jobs[MOST_STATES] = {0};
-	for (int i = 0; i < states; i++) {
-		jobs[i].script = arguments[1];
-		if (pthread_create(&jobs[i].thread, NULL, run_state, &jobs[i])) {
-			fprintf(stderr, "host: no thread for state %d\n", i + 1);
-			return 1;
-		}
+	/* Blocked here, and so in every thread made from here; asked for in `interrupted`. */
+	sigemptyset(&user.signals);
+	sigaddset(&user.signals, SIGINT);
+	sigaddset(&user.signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &user.signals, NULL);
+	if (!open_file(&user))
+		return 1;
+	begin(&user, threads);
+	run(&user);
+	atomic_store(&user.host.stopping, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	write_recorded(&user);
+	report(&user.host);
+	bool fine = !user.file || sf_close(user.file) == 0;
+	if (user.host.unsaved > 0)
+		fprintf(stderr, "host: %llu blocks are not in %s\n",
+		        (unsigned long long)user.host.unsaved, user.record);
+	const char *problems[] = {user.host.player.problem, user.host.estimator.problem};
+	for (int i = 0; i < 2; i++) {
+		if (problems[i][0])
+			fprintf(stderr, "host: %s\n", problems[i]);
+		fine = fine && !problems[i][0];
 	}
-	bool failed = false;
-	for (int i = 0; i < states; i++) {
-		pthread_join(jobs[i].thread, NULL);
-		printf("state %d: %s\n", i + 1, jobs[i].answer);
-		failed |= jobs[i].failed || strcmp(jobs[i].answer, jobs[0].answer) != 0;
-	}
-	return failed;
+	free(user.host.ahead.blocks);
+	free(user.host.recorded.blocks);
+	return fine ? 0 : 1;
 }

@@ -7,7 +7,7 @@ local files = require "ym2612ml.files"
 
 local M = {}
 
-local LARGEST = 2 ^ 22 | 0 -- bytes of a file that is read
+local LARGEST = 1 << 22 -- bytes of a file that is read
 local BANK_HEAD, VOICE_HEAD = "^\xF0\x43[\0-\x0F]\x09\x20\0", "^\xF0\x43[\0-\x0F]\0\x01\x1B"
 local HEAD, PACKED, UNPACKED, BANK = 6, 128, 155, 32 -- bytes of the first three; voices
 local TAIL = 2 -- checksum and the end of the message

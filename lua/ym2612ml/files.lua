@@ -7,7 +7,7 @@ local lfs = require "ym2612ml.filesystem"
 
 local M = {}
 
-local PIECE = 2 ^ 16 | 0 -- bytes read at a time where there is a limit
+local PIECE = 1 << 16 -- bytes read at a time where there is a limit
 
 -- All bytes of an open file; nil and why not, if there is a reason. Where there is a
 -- limit, no more are read.

@@ -1,20 +1,42 @@
 -- JSON whose bytes depend on the value alone: keys in order, numbers in the shortest form
 -- that reads back the same. lua-cjson, which reads it, writes keys in any order.
 local cjson = require "cjson"
+local numbers = require "ym2612ml.numbers"
 
 local M = {}
+
+-- Levels of lists and objects in what is decoded: each takes some of the C stack, of which a
+-- host's thread may have little.
+local DEEPEST = 64
+
+--- Decodes a document, as lua-cjson does; raises where it is none. lua-cjson reads numbers
+--- with strtod, and asks what the point of the host's locale is when an instance is made:
+--- so there is a new one each time, which takes microseconds.
+---@param text string
+---@return any value
+function M.decode(text)
+  local reader = cjson.new()
+  reader.decode_max_depth(DEEPEST)
+  local fine, value = pcall(reader.decode, text)
+  if not fine then
+    error(value, 0)
+  end
+  return value
+end
 
 local function number_text(value)
   local whole = math.tointeger(value)
   if whole then
     return ("%d"):format(whole)
   end
+  local text
   for digits = 6, 17 do
-    local text = ("%%.%dg"):format(digits):format(value)
+    text = numbers.format(("%%.%dg"):format(digits), value)
     if tonumber(text) == value then
       return text
     end
   end
+  return text -- a host that has changed the direction of rounding does not read the same
 end
 
 local function sorted_keys(object)

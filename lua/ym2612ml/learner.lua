@@ -1,7 +1,6 @@
 -- Trains a published network to tell the parameters of a synthesizer from its sounds, and
 -- loads what was trained.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local choice = require "ym2612ml.learner.choice"
 local core = require "ym2612ml.core"
@@ -168,7 +167,7 @@ end
 
 -- The plan that an earlier run wrote down, of at most so many rows.
 local function read_plan(path, rows)
-  local fine, plan = attempt(cjson.decode, must(files.read(path)))
+  local fine, plan = attempt(json.decode, must(files.read(path)))
   if not (fine and type(plan) == "table" and is_count(plan.rows) and plan.rows <= rows and is_count(plan.epochs)) then
     steps.fail(path .. ": is damaged; remove it to have the speed measured again", "format")
   end

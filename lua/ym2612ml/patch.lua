@@ -24,7 +24,7 @@ READ = "expected " .. table.concat(READ, ", ")
 WRITTEN = "expected " .. table.concat(WRITTEN, ", ")
 
 local DX7 = "holds voices of a DX7, which are no patches (`ym2612ml bank list` shows them)"
-local LARGEST = 2 ^ 22 | 0 -- bytes of a file that is read
+local LARGEST = 1 << 22 -- bytes of a file that is read
 
 -- The format of this name; argument and caller tell who was given it.
 local function check_format(name, argument, caller, writing)

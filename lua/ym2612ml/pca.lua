@@ -1,6 +1,7 @@
 -- Principal component analysis of tensors: fitted once, applied to any rows, saved.
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").pca
+local numbers = require "ym2612ml.numbers"
 local saved = require "ym2612ml.saved"
 local store = require "ym2612ml.store"
 local tensor = require("ym2612ml.core").tensor
@@ -143,7 +144,7 @@ function Pca:save(path, options)
     axes = self.axes_tensor:to(options.type),
     variance = self.variance,
   }
-  local metadata = { kind = KIND, total = ("%.17g"):format(self.total), scale = tostring(self.scale) }
+  local metadata = { kind = KIND, total = numbers.format("%.17g", self.total), scale = tostring(self.scale) }
   return store.save(path, tensors, metadata)
 end
 

@@ -1,8 +1,9 @@
 -- A prior over patches: statistics of real ones, without any of them in it.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
+local numbers = require "ym2612ml.numbers"
 local patches = require "ym2612ml.patch"
 
 local M = {}
@@ -154,7 +155,7 @@ end
 local function list_text(values)
   local texts = {}
   for i, value in ipairs(values) do
-    texts[i] = ("%.17g"):format(value)
+    texts[i] = numbers.format("%.17g", value)
   end
   return "[" .. table.concat(texts, ",") .. "]"
 end
@@ -175,7 +176,7 @@ function M.encode(prior)
     end
   end
   for _, field in ipairs(DRAWN) do
-    repeats[#repeats + 1] = ('"%s":%.6f'):format(field.name, prior.repeats[field.name])
+    repeats[#repeats + 1] = numbers.format('"%s":%.6f', field.name, prior.repeats[field.name])
   end
   lines[#lines + 1] = ('"repeats":{%s}'):format(table.concat(repeats, ","))
   for _, role in ipairs { "carrier", "modulator" } do
@@ -207,7 +208,7 @@ function M.read(path)
   if not bytes then
     return nil, message, kind
   end
-  local fine, prior = attempt(cjson.decode, bytes)
+  local fine, prior = attempt(json.decode, bytes)
   local problem = fine and M.problem(prior) or not fine and prior
   if problem then
     return nil, ("%s: is no prior: %s"):format(path, problem), "format"

@@ -1,6 +1,5 @@
 -- What several processes that work together ask of each other. ym2612ml.mpi makes the
 -- object; whoever has none works alone.
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
@@ -72,7 +71,7 @@ function Ranks:broadcast(value, root)
   if not texts then
     return nil, message, kind
   end
-  return decode(cjson.decode(texts[root + 1])[1])
+  return decode(json.decode(texts[root + 1])[1])
 end
 
 --- Gives all ranks what each has.
@@ -86,7 +85,7 @@ function Ranks:gather(value)
     return nil, message, kind
   end
   for i, text in ipairs(texts) do
-    texts[i] = decode(cjson.decode(text)[1])
+    texts[i] = decode(json.decode(text)[1])
   end
   return texts
 end

@@ -13,7 +13,6 @@
 -- is made in a working folder and then renamed, so that it is there whole or not at all.
 -- Which arrays there are is told by the layout of a kind of data set.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
@@ -46,7 +45,7 @@ local function read_json(path)
   if not bytes then
     return nil, message, kind
   end
-  local fine, value = attempt(cjson.decode, bytes)
+  local fine, value = attempt(json.decode, bytes)
   if not fine or type(value) ~= "table" then
     return nil, path .. ": is damaged (it is not JSON)", "format"
   end

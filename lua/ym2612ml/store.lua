@@ -9,6 +9,7 @@ local attempt = require "ym2612ml.attempt"
 local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").store
+local json = require "ym2612ml.json"
 local rows = require "ym2612ml.store.rows"
 local tensor = require("ym2612ml.core").tensor
 
@@ -177,7 +178,7 @@ local function repeated_name(text)
       until found == '"'
       at = last + 1
       if text:find("^%s*:", at) then
-        local name, names = cjson.decode(text:sub(place, last)), open[#open]
+        local name, names = json.decode(text:sub(place, last)), open[#open]
         if names[name] then
           return name
         end
@@ -200,7 +201,7 @@ local function read_header(source)
   if #text ~= length then
     return nil, "ends too early"
   end
-  local done, header = attempt(cjson.decode, text)
+  local done, header = attempt(json.decode, text)
   if not done or type(header) ~= "table" or text:sub(1, 1) ~= "{" then
     return nil, "is not a safetensors file (its header is not JSON)"
   elseif not utf8.len(text) then

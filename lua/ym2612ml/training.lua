@@ -4,7 +4,6 @@
 -- in steps that can be stopped at any time and taken up again from the work folder, to
 -- the same bits.
 local bank = require "ym2612ml.bank"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
@@ -14,6 +13,7 @@ local matcher = require "ym2612ml.networks.matcher"
 local models = require "ym2612ml.models"
 local neighbours = require "ym2612ml.neighbours"
 local notes = require "ym2612ml.training.notes"
+local numbers = require "ym2612ml.numbers"
 local patches = require "ym2612ml.patch"
 local pca = require "ym2612ml.pca"
 local priors = require "ym2612ml.prior"
@@ -134,7 +134,7 @@ local function describe(settings, sources)
   for _, name in ipairs(names) do
     local value = settings[name]
     if not NOT_RESULT[name] then
-      local text = type(value) == "table" and table.concat(value, " ") or tostring(value)
+      local text = type(value) == "table" and table.concat(value, " ") or numbers.format("%s", value)
       lines[#lines + 1] = ("%s = %s"):format(name, text)
     end
   end
@@ -197,7 +197,7 @@ local function run(settings, report)
   local aside = notes.validation(settings, sources, features, axes)
   local summary = { records = #data.x, sha256 = hash, networks = {} }
   local function fit(name, net, part, part_aside)
-    summary.networks[name] = cjson.decode(once(name, function()
+    summary.networks[name] = json.decode(once(name, function()
       if #part.x == 0 then
         fail(("too few records: none for %s"):format(name), "input")
       end

@@ -48,7 +48,7 @@ function M.define(command)
   arguments.add(command, "--rate", "HERTZ", arguments.number(8000, 53267, "a rate in Hz"),
     "Samples a second of what all hear.", "22050")
   command:option("--patches", "Real patches to draw from, too."):argname("FILE|DIR")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Start of the random draws.", "1")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53), "Start of the random draws.", "1")
   command:option("--json", "Write all results as one JSON document."):argname("FILE")
 end
 

@@ -62,7 +62,7 @@ function M.define(command)
     "Further notes, to validate with; of real patches of other families.", "0")
   arguments.add(command, "--test", "COUNT", arguments.integer(0, MOST),
     "With --synth: further sounds, to judge by.", "0")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same data set.", "1")
   command:option("--patches", "Real patches to start from: a patch file, a folder of them or a table as "
     .. "CSV, with columns `split` (train or valid) or `family` where near-duplicates are to stay together. "

@@ -53,7 +53,7 @@ local function define_card(command)
   command:option("--patches", "Real patches that the networks have not learned from: a folder of patch "
     .. "files, or a table as CSV, of which the rows whose `split` is `train` are left out.")
     :argname("FILE|DIR")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same targets. Default: 1.")
   arguments.add(command, "--baselines", "LIST", list_of(one_of(ym.evaluate.baselines)),
     "Also what simpler methods find with the same budgets: " .. table.concat(ym.evaluate.baselines, ",") .. ".")

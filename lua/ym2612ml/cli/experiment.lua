@@ -42,7 +42,7 @@ function M.define(command)
     .. ".NAME.state; it is removed at the end."):argname("FILE")
   arguments.add(command, "--validation", "SHARE", arguments.number(0, 0.99, "a share"),
     "Share of the families of patches set aside to judge by, where no table tells with a column split.", "0.15")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same space.", "1")
   for _, setting in ipairs(SETTINGS) do
     local name, argname, least, most, help, what = table.unpack(setting)

@@ -29,7 +29,7 @@ function M.define(command)
   arguments.add(command, "--steps", "COUNT", arguments.integer(2, 1000), "Patches from one end to the other.", "32")
   command:option("--by", "What to go in equal steps of: sound, or space, the numbers of the points. Default: sound.")
     :choices({ "sound", "space" })
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Draw the registers at points with this "
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53), "Draw the registers at points with this "
     .. "seed, the same draw all the way. Without it, they are in the middle of what the points say.")
   common.define_temperature(command, nil, "Of points alone. Default: 0.5.")
   common.define_output(command, "interpolated")

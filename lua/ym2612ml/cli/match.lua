@@ -1,6 +1,5 @@
 -- ym2612ml match: patches that sound like recordings, with an audition of each.
 local arguments = require "ym2612ml.cli.arguments"
-local cjson = require "cjson"
 local estimate = require "ym2612ml.estimate"
 local heard = require "ym2612ml.cli.match.heard"
 local json = require "ym2612ml.json"
@@ -28,7 +27,7 @@ local function define_search(command)
     .. "Without --budget there is then no limit of time, and the same seed gives the same patches.")
   command:option("--method", "search (the best), or networks: only what the networks of the eight algorithms propose.")
     :choices({ "search", "networks" }):default("search")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0), "Start of the random guesses.", "1")
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53), "Start of the random guesses.", "1")
   arguments.add(command, "--lock", "LIST", arguments.list(locks.one), "Registers that keep a value, such "
     .. "as algorithm=4,op1.mul=3; without =VALUE, that of the patch to --start from.")
   command:option("--start", "Patch to begin from; the search may leave it."):argname("PATCH")
@@ -306,7 +305,7 @@ local function share_all(job)
       return json.encode { document = document, heard = own.report.heard }
     end,
     taken = function(i, result)
-      local found = cjson.decode(result)
+      local found = json.decode(result)
       settle_before(wanted[i] - 1)
       told = wanted[i]
       job.report:again(found.heard)

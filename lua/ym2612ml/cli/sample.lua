@@ -29,7 +29,7 @@ function M.define(command)
   arguments.add_chip(command)
   command:option("--patches", "Of opn2: real patches that the random ones come from.")
     :argname("FILE|DIR")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same sounds.", "1")
   arguments.add(command, "--count", "COUNT", arguments.integer(1, 100000), "Sounds to make.", "1")
   command:option("-o --output", "WAV file of floats to write; of several sounds, or where it is no file's name, the "

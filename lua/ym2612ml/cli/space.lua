@@ -25,7 +25,7 @@ end
 --- Adds the option of the seed.
 ---@param command table argparse command
 function M.define_seed(command)
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same patches.", "1")
 end
 

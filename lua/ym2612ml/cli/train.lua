@@ -32,7 +32,7 @@ function M.define(command)
     .. "published.")
   arguments.add(command, "--network-epochs", "COUNT", arguments.integer(1, 10000),
     "Times those of the single algorithms do. Default: 3.")
-  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 2 ^ 53 | 0),
+  arguments.add(command, "--seed", "NUMBER", arguments.integer(0, 1 << 53),
     "Start of the random draws: the same number, the same models.", "1")
   command:option("--model", "Train this published network instead: "
     .. table.concat(ym.learner.names, ", ") .. "."):argname("NAME")

@@ -1,7 +1,7 @@
 -- ym2612ml verify: replays reference vectors on the chip and compares every sample.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local files = require "ym2612ml.files"
+local json = require "ym2612ml.json"
 local paths = require "ym2612ml.cli.paths"
 local console = require "ym2612ml.cli.console"
 local ym = require "ym2612ml"
@@ -116,7 +116,7 @@ function M.run(options, report)
   if not samples then
     return report:fail(message)
   end
-  local ok, index = attempt(cjson.decode, text)
+  local ok, index = attempt(json.decode, text)
   if not ok or type(index) ~= "table" or type(index.cases) ~= "table" then
     return report:fail(("%s: expected an object with a list 'cases'%s"):format(index_path,
       ok and "" or ": " .. index))

@@ -1,5 +1,6 @@
 -- The benchmark card: what all results of an evaluation amount to.
 local metrics = require "ym2612ml.metrics"
+local numbers = require "ym2612ml.numbers"
 local statistics = require "ym2612ml.evaluate.statistics"
 
 local M = {}
@@ -33,7 +34,7 @@ local function distances(results, seed)
   local summary = statistics.summary(values, seed)
   summary.below = {}
   for _, bound in ipairs(BELOW) do
-    summary.below[("%g"):format(bound)] = statistics.share(values, function(value) return value < bound end)
+    summary.below[numbers.format("%g", bound)] = statistics.share(values, function(value) return value < bound end)
   end
   return summary
 end

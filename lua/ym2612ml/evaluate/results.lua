@@ -1,7 +1,6 @@
 -- Results on disk, a JSON object a line, one for each target and method, so that a stopped
 -- evaluation goes on where it was. The first line holds what they depend on.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local steps = require "ym2612ml.steps"
@@ -23,7 +22,7 @@ end
 local function read_lines(path, bytes)
   local list = {}
   for line in bytes:gmatch("([^\n]*)\n") do
-    local fine, object = attempt(cjson.decode, line)
+    local fine, object = attempt(json.decode, line)
     if not fine or type(object) ~= "table" then
       return nil, ("%s: line %d is no JSON object"):format(path, #list + 1), "format"
     end

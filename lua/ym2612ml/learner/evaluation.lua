@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local measure = require "ym2612ml.learner.measure"
+local numbers = require "ym2612ml.numbers"
 local ranks = require "ym2612ml.ranks"
 local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
@@ -87,27 +88,27 @@ local function judge_block(learner, split, options, first, last, tick)
   end
   local measures = must(measure.sounds(sounds, reconstructions, learner.rate))
   write_examples(learner, options, first, split.values:slice(first, last), sounds, reconstructions)
-  local numbers = {}
+  local figures = {}
   for i, found in ipairs(measures) do
     for k, name in ipairs(measure.sound_figures) do
-      numbers[(i - 1) * #measure.sound_figures + k] = string.pack("<d", found[name])
+      figures[(i - 1) * #measure.sound_figures + k] = string.pack("<d", found[name])
     end
   end
-  return string.pack("<s4s4", store.encode(tensors), table.concat(numbers))
+  return string.pack("<s4s4", store.encode(tensors), table.concat(figures))
 end
 
 -- Puts what a block gave into told, and to the end of measures.
 local function take_block(result, first, last, told, measures)
-  local encoded, numbers = string.unpack("<s4s4", result)
+  local encoded, figures = string.unpack("<s4s4", result)
   local tensors, at = must(store.decode(encoded)), 1
   told.values:slice(first, last):copy(tensors[""])
   for name, scores in pairs(told.scores) do
     scores:slice(first, last):copy(tensors[name])
   end
-  while at <= #numbers do
+  while at <= #figures do
     local found = {}
     for _, name in ipairs(measure.sound_figures) do
-      found[name], at = string.unpack("<d", numbers, at)
+      found[name], at = string.unpack("<d", figures, at)
     end
     measures[#measures + 1] = found
   end
@@ -236,7 +237,7 @@ function M.document(result, learner)
 end
 
 local function number(value)
-  return value and ("%.9g"):format(value) or ""
+  return value and numbers.format("%.9g", value) or ""
 end
 
 -- A name as a cell of CSV.

@@ -2,7 +2,6 @@
 -- synthesizer. A folder holds model.json, network.safetensors and, where the network is
 -- fed by a fitted stage, pca.safetensors or autoencoder.safetensors.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
@@ -113,7 +112,7 @@ local function read_settings(folder)
   if not bytes then
     return nil, message, kind
   end
-  local fine, settings = attempt(cjson.decode, bytes)
+  local fine, settings = attempt(json.decode, bytes)
   if not fine or type(settings) ~= "table" or settings.format ~= FORMAT then
     return nil, path .. ": is no model of ym2612ml", "format"
   elseif settings.version ~= VERSION then

@@ -1,6 +1,5 @@
 -- Networks: a recorded graph with memory for its weights, run and trained in the core.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
@@ -384,7 +383,7 @@ function Network:load_weights(path, options)
     layout = { choices = { "own", "torch" }, default = "own" },
     partial = { type = "boolean", default = false },
   }, 2, "load_weights")
-  return weights.load(self, path, options, cjson.decode(self.recipe).nodes)
+  return weights.load(self, path, options, json.decode(self.recipe).nodes)
 end
 
 -- Checks a file's tensors against the leaves, before memory is taken for these.
@@ -432,7 +431,7 @@ end
 -- Records the graph again as the file tells it. The file may say anything: what the
 -- core refuses becomes an error here.
 local function replay(text)
-  local read, graph = attempt(cjson.decode, text)
+  local read, graph = attempt(json.decode, text)
   if not read or type(graph) ~= "table" or type(graph.nodes) ~= "table" or type(graph.outputs) ~= "table" then
     error("it is not JSON of nodes and outputs", 0)
   end

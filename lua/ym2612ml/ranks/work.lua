@@ -4,7 +4,6 @@
 --
 --   to rank 0     {want} {share, item} {result = item} {failed, kind} {ended}
 --   from rank 0   {item} {stop, failed?, kind?}
-local cjson = require "cjson"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
 local steps = require "ym2612ml.steps"
@@ -28,7 +27,7 @@ local function receive(ranks, seconds)
     return nil
   end
   local head, bytes = text:match("^([^\n]*)\n(.*)$")
-  return from, cjson.decode(head), bytes
+  return from, json.decode(head), bytes
 end
 
 -- What went wrong, in words, and its kind.
@@ -122,7 +121,7 @@ end
 ---@param packed any
 ---@return table value
 function M.unpack(ranks, packed)
-  return ranks and cjson.decode(packed) or packed
+  return ranks and json.decode(packed) or packed
 end
 
 --- What rank 0 has, on all ranks.

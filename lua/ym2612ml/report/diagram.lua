@@ -1,5 +1,6 @@
 -- How the operators of each algorithm are connected, as a drawing. What is different in
 -- every patch, the texts in the boxes, is left to the page.
+local numbers = require "ym2612ml.numbers"
 local patches = require "ym2612ml.patch"
 
 local M = {}
@@ -33,31 +34,31 @@ local function edge(from, to)
   local x, y = corner(from)
   local right, height = corner(to)
   x, y, height = x + WIDTH, y + HEIGHT / 2, height + HEIGHT / 2
-  local path = y == height and ("M%g %gH%g"):format(x, y, right)
-    or ("M%g %gH%gV%gH%g"):format(x, y, right - (ACROSS - WIDTH) / 2, height, right)
+  local path = y == height and numbers.format("M%g %gH%g", x, y, right)
+    or numbers.format("M%g %gH%gV%gH%g", x, y, right - (ACROSS - WIDTH) / 2, height, right)
   return ('<path class="wire" d="%s" marker-end="url(#arrow)"/>'):format(path)
 end
 
 -- From a carrier to the output, at the right edge.
 local function output(place, edge_of_all)
   local x, y = corner(place)
-  return ('<path class="out" d="M%g %gH%g" marker-end="url(#arrow-out)"/>'):format(x + WIDTH, y + HEIGHT / 2,
+  return numbers.format('<path class="out" d="M%g %gH%g" marker-end="url(#arrow-out)"/>', x + WIDTH, y + HEIGHT / 2,
     edge_of_all - 6)
 end
 
 -- Operator 1 modulating itself: a loop over its box.
 local function feedback(place)
   local x, y = corner(place)
-  return ('<path class="wire feedback" d="M%g %gh12v%gh%gv%gh12" marker-end="url(#arrow)"/>'
-    .. '<text class="feedback" data-text="feedback" x="%g" y="%g"/>'):format(x + WIDTH, y + 14, -14 - 12,
+  return numbers.format('<path class="wire feedback" d="M%g %gh12v%gh%gv%gh12" marker-end="url(#arrow)"/>'
+    .. '<text class="feedback" data-text="feedback" x="%g" y="%g"/>', x + WIDTH, y + 14, -14 - 12,
     -(WIDTH + 24), 14 + 12, x + WIDTH / 2, y - 17)
 end
 
 local function box(operator, place, is_carrier)
   local x, y = corner(place)
-  return ('<g class="%s"><rect x="%g" y="%g" width="%g" height="%g" rx="6"/>'
+  return numbers.format('<g class="%s"><rect x="%g" y="%g" width="%g" height="%g" rx="6"/>'
     .. '<text class="number" x="%g" y="%g">%d</text><text class="value" data-text="mul%d" x="%g" y="%g"/>'
-    .. '<text class="value" data-text="tl%d" x="%g" y="%g"/></g>'):format(is_carrier and "carrier" or "modulator",
+    .. '<text class="value" data-text="tl%d" x="%g" y="%g"/></g>', is_carrier and "carrier" or "modulator",
     x, y, WIDTH, HEIGHT, x + 16, y + HEIGHT / 2 + 6, operator, operator, x + WIDTH - 8, y + 20, operator,
     x + WIDTH - 8, y + 38)
 end
@@ -86,8 +87,8 @@ function M.draw(algorithm)
     end
     parts[#parts + 1] = box(operator, place, is_carrier)
   end
-  return ('<svg id="algorithm-%d" class="diagram" viewBox="0 0 %g %g" width="%g" height="%g" role="img" '
-    .. 'aria-label="Algorithm %d" hidden>%s</svg>'):format(algorithm, width, height, width, height, algorithm,
+  return numbers.format('<svg id="algorithm-%d" class="diagram" viewBox="0 0 %g %g" width="%g" height="%g" role="img" '
+    .. 'aria-label="Algorithm %d" hidden>%s</svg>', algorithm, width, height, width, height, algorithm,
     table.concat(parts))
 end
 

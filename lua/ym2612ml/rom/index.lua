@@ -1,7 +1,6 @@
 -- The index of a cartridge: what it plays and when, as a JSON document.
 local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
-local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local patches = require "ym2612ml.patch"
@@ -125,7 +124,7 @@ end
 ---@return string? kind  "format"
 function M.decode(text)
   check.type(text, "string", 1, "decode_index")
-  local fine, object = attempt(cjson.decode, text)
+  local fine, object = attempt(json.decode, text)
   if not fine or type(object) ~= "table" or object.format ~= FORMAT or not M.CLOCKS[object.region]
     or type(object.finish) ~= "number" or type(object.entries) ~= "table" then
     return nil, "not an index of a cartridge", "format"

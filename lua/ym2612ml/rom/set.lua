@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local numbers = require "ym2612ml.numbers"
 local patches = require "ym2612ml.patch"
 
 local M = {}
@@ -17,7 +18,7 @@ local FIELDS = patches.fields()
 -- reads it out of names.
 local function file_name(note, digits)
   local name = note.entry.name:gsub("[^%w%-+.#()]+", "_"):gsub("^_+", ""):sub(1, LONGEST_NAME)
-  return ("%0" .. digits .. "d_%s_%g.wav"):format(note.entry.number, name, note.entry.note)
+  return numbers.format("%0" .. digits .. "d_%s_%g.wav", note.entry.number, name, note.entry.note)
 end
 
 local function quoted(text)
@@ -37,8 +38,8 @@ end
 -- A note's row: detune as the register holds it, and nothing where a patch says nothing.
 local function row(note, file, region)
   local cells = {
-    quoted(file), quoted(note.entry.name), note.entry.number, ("%.6g"):format(note.note),
-    ("%.6f"):format(note.held), ("%.6f"):format(note.release), region,
+    quoted(file), quoted(note.entry.name), note.entry.number, numbers.format("%.6g", note.note),
+    numbers.format("%.6f", note.held), numbers.format("%.6f", note.release), region,
   }
   for _, field in ipairs(FIELDS) do
     local value = (field.operator and note.entry.patch[field.operator] or note.entry.patch)[field.name]

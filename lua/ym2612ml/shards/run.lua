@@ -1,6 +1,5 @@
 -- The making of a data set in shards, in steps that can be stopped: what is missing is
 -- made, what is there is checked.
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local json = require "ym2612ml.json"
@@ -159,7 +158,7 @@ local function make_all(settings, place, make, dropped, report)
   work.each(settings.ranks, #own, {
     perform = perform,
     taken = function(i, result)
-      local found = cjson.decode(result)
+      local found = json.decode(result)
       checked = checked + (found.there and own[i].records or 0)
       for reason, count in pairs(dropped) do
         dropped[reason] = count + math.tointeger(found.dropped[reason])

@@ -1,6 +1,5 @@
 -- A learned space of patches: points of a few numbers, near which patches sound alike.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local drawer = require "ym2612ml.space.drawer"
@@ -97,7 +96,7 @@ end
 
 -- What metadata tells of a space; nil when it is none.
 local function read_description(text)
-  local read, found = attempt(cjson.decode, text or "")
+  local read, found = attempt(json.decode, text or "")
   if not read or type(found) ~= "table" or not are_sizes(found.sizes)
     or not are_numbers(found.centre, found.sizes.latents) or not are_numbers(found.spread, found.sizes.latents) then
     return nil
@@ -346,7 +345,7 @@ local function draw_again(space, patch, z, row, options, given)
       break
     end
     judge.fill_noise(z, rng)
-    patch = draw(space, z, draw_numbers(1, rng:integer(1, 2 ^ 53 | 0)), options.temperature, given)[1]
+    patch = draw(space, z, draw_numbers(1, rng:integer(1, 1 << 53)), options.temperature, given)[1]
   end
   return patch
 end
@@ -425,7 +424,7 @@ function Space:vary(patch, options)
       local kept = rng:uniform() >= options.strength
       given[place] = locked[place] or kept and math.tointeger(own[place]) or nil
     end
-    list[row] = draw_rest(self, given, 1, 1, rng:integer(1, 2 ^ 53 | 0))[1]
+    list[row] = draw_rest(self, given, 1, 1, rng:integer(1, 1 << 53))[1]
   end
   return list
 end

@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local numbers = require "ym2612ml.numbers"
 local soundsets = require "ym2612ml.synths.dataset"
 local steps = require "ym2612ml.steps"
 
@@ -16,7 +17,7 @@ local BLOCK = 64 -- sounds written in one step
 local function line_of(name, values, classes)
   local cells = { name }
   for _, value in ipairs(values) do
-    cells[#cells + 1] = ("%.9g"):format(value)
+    cells[#cells + 1] = numbers.format("%.9g", value)
   end
   for _, class in ipairs(classes) do
     cells[#cells + 1] = ("%d"):format(class)

@@ -2,6 +2,7 @@
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local numbers = require "ym2612ml.numbers"
 
 local M = {}
 
@@ -52,7 +53,7 @@ local function to_csv(history, columns)
       if type(value) == "boolean" then
         value = value and 1 or 0
       end
-      values[i] = value and ("%.9g"):format(value) or ""
+      values[i] = value and numbers.format("%.9g", value) or ""
     end
     lines[#lines + 1] = table.concat(values, ",")
   end

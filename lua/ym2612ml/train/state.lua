@@ -1,7 +1,6 @@
 -- The state of a training between two steps, as a string: weights and moments, counts,
 -- what was best so far, and the history.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local json = require "ym2612ml.json"
 local store = require "ym2612ml.store"
@@ -103,7 +102,7 @@ local function read_counts(metadata, most)
     end
   end
   for _, name in ipairs { "progress", "schedule" } do
-    local done, value = attempt(cjson.decode, metadata[name])
+    local done, value = attempt(json.decode, metadata[name])
     if not done or type(value) ~= "table" then
       return nil
     end

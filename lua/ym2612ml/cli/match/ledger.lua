@@ -1,7 +1,6 @@
 -- What has been matched in a folder of patches, in a hidden file there: with it a run
 -- that was stopped goes on where it was.
 local attempt = require "ym2612ml.attempt"
-local cjson = require "cjson"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local lfs = require "ym2612ml.filesystem"
@@ -24,7 +23,7 @@ Ledger.__name = "ym2612ml.ledger"
 function M.open(folder)
   local self = setmetatable({ folder = folder, path = paths.join(folder, NAME), sounds = {} }, Ledger)
   local bytes = files.read(self.path)
-  local decoded, document = attempt(cjson.decode, bytes or "")
+  local decoded, document = attempt(json.decode, bytes or "")
   if decoded and type(document) == "table" and document.version == VERSION and type(document.sounds) == "table" then
     self.sounds = document.sounds
   end
