@@ -46,8 +46,10 @@ CORE_LIBS := $(shell pkg-config --libs sndfile samplerate fftw3f zlib 2>/dev/nul
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=.build/%.o)
 CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
+WATCHED = $(SOURCES:src/%.c=.build/tsan/%.o)
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
+WATCH = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 COMPILE = $(CC) $(STRICT) -Isrc $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
@@ -66,7 +68,8 @@ LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_failu
 LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
   $(LIVE_SHARED:%=.build/%.o)
 LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
-.build/live/%.o .build/asan/live/%.o: KERNEL = $(LIVE_FLAGS)
+LIVE_WATCHED = $(LIVE_OBJECTS:.build/%=.build/tsan/%)
+.build/live/%.o .build/asan/live/%.o .build/tsan/live/%.o: KERNEL = $(LIVE_FLAGS)
 
 build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 
@@ -104,6 +107,16 @@ lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 	@echo "link $@"
 	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
+.build/tsan/ym2612ml/core.so: $(WATCHED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(WATCH) -shared -o $@ $^ $(CORE_LIBS)
+
+.build/tsan/ym2612ml/live/core.so: $(LIVE_WATCHED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(WATCH) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
+
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
 # with choices and roots become vectors, and change no result.
@@ -113,7 +126,8 @@ lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 
 # Kernels for one level of a CPU's instructions (simd.h), chosen at run time.
 UNITS = $(patsubst src/%.c,.build/%.o,$(wildcard src/*_$(1).c)) \
-  $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c))
+  $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c)) \
+  $(patsubst src/%.c,.build/tsan/%.o,$(wildcard src/*_$(1).c))
 WRAPPING = -O3 -fwrapv -fno-trapping-math -ffp-contract=fast
 $(call UNITS,baseline): LEVEL = $(WRAPPING) -Wno-psabi
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
@@ -132,10 +146,28 @@ endif
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
 
+.build/tsan/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< for ThreadSanitizer"
+	@$(COMPILE) $(WATCH) $(KERNEL) $(LEVEL)
+
 .build/host: examples/embed/host.c Makefile
 	@mkdir -p .build
 	@echo "compile $<"
 	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+
+# Hosts that put the module to the test: see their first lines.
+.build/faults/%: spec/faults/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $<"
+	@$(CC) $(STRICT) $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
+
+.build/tsan/threads: spec/faults/threads.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< for ThreadSanitizer"
+	@$(CC) $(STRICT) $(WATCH) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
 
 # What the specs of the live instrument play it with, and watch it by.
@@ -191,7 +223,7 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-specs: build .build/host $(LIVE_TOOLS)
+specs: build .build/faults/threads $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -203,7 +235,7 @@ examples: build
 embed: build .build/host
 	$(HERE) .build/host examples/embed/host.lua
 
-FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/live/*.c
+FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/host.c spec/bench/*.c spec/faults/*.c spec/live/*.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
@@ -224,9 +256,40 @@ format:
 asan: set-up
 	$(call set_up,$(TEST_PACKAGES))
 	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so \
-	  $(LIVE:%=.build/asan/%)
+	  $(LIVE:%=.build/asan/%) .build/faults/threads
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
+
+# Eight threads at random pieces of work for SECONDS (60), a fork, and signals, watched by
+# ThreadSanitizer; SEED=2 for other pieces. Without setarch its memory may lie where the
+# system has put something else.
+TSAN_HOST = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./.build/tsan/?.so;./lua/?.so;;" \
+  TSAN_OPTIONS="history_size=7" setarch -R .build/tsan/threads
+tsan: set-up
+	$(AGAIN) build .build/tsan/ym2612ml/core.so $(LIVE:%=.build/tsan/%) .build/tsan/threads
+	$(TSAN_HOST) mix spec/faults/works.lua $(or $(SECONDS),60) $(or $(SEED),1)
+	$(TSAN_HOST) signals spec/faults/works.lua 10
+
+# The specs named by SPECS, those tagged c, with a collection of garbage at every RATE-th
+# request for memory, and with the address sanitizer, which sees what was not held.
+STRESSED = spec/tensor_spec.lua spec/rng_spec.lua spec/chip_spec.lua spec/pca_spec.lua \
+  spec/render_spec.lua spec/store_spec.lua
+RATE = 1000
+stress: set-up
+	$(call set_up,$(TEST_PACKAGES))
+	$(AGAIN) build .build/asan/ym2612ml/core.so $(LIVE:%=.build/asan/%) .build/faults/collect
+	@echo "one collection every $(RATE) requests: $(or $(SPECS),$(STRESSED))"
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  .build/faults/collect $(RATE) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c \
+	  $(or $(SPECS),$(STRESSED))
+
+# Likewise with memcheck. OpenBLAS and FFTW choose their kernels themselves.
+VALGRIND_PACKAGES = valgrind
+valgrind: set-up
+	$(call set_up,$(TEST_PACKAGES) $(VALGRIND_PACKAGES))
+	$(AGAIN) build .build/faults/threads
+	valgrind -q --error-exitcode=9 --max-stackframe=4000000 $(LUA) $(BUSTED) --tags=c \
+	  $(or $(SPECS),$(STRESSED))
 
 # The libgme that Debian ships is the reference of the speed of rendering. What is fast
 # must also be right: 10,000 random patches are compared with the six-channel chip.
@@ -300,6 +363,6 @@ install: build
 clean:
 	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so lua/ym2612ml/mpi/core.so
 
--include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
-.PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  soak fuzz models rom install clean
+-include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d .build/tsan/live/*.d)
+.PHONY: build set-up match test specs examples embed lint format asan tsan stress valgrind \
+  bench bench-torch soak fuzz models rom install clean
