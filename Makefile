@@ -256,7 +256,7 @@ format:
 asan: set-up
 	$(call set_up,$(TEST_PACKAGES))
 	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so \
-	  $(LIVE:%=.build/asan/%) .build/faults/threads
+	  $(LIVE:%=.build/asan/%)
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
 
@@ -270,25 +270,28 @@ tsan: set-up
 	$(TSAN_HOST) mix spec/faults/works.lua $(or $(SECONDS),60) $(or $(SEED),1)
 	$(TSAN_HOST) signals spec/faults/works.lua 10
 
-# The specs named by SPECS, those tagged c, with a collection of garbage at every RATE-th
-# request for memory, and with the address sanitizer, which sees what was not held.
+# Pieces of work with a collection of garbage at every new object, then the specs named by
+# SPECS, those tagged c, with a collection of garbage at every RATE-th
+# new object, and with the address sanitizer, which sees what was not held.
 STRESSED = spec/tensor_spec.lua spec/rng_spec.lua spec/chip_spec.lua spec/pca_spec.lua \
   spec/render_spec.lua spec/store_spec.lua
 RATE = 1000
 stress: set-up
 	$(call set_up,$(TEST_PACKAGES))
 	$(AGAIN) build .build/asan/ym2612ml/core.so $(LIVE:%=.build/asan/%) .build/faults/collect
-	@echo "one collection every $(RATE) requests: $(or $(SPECS),$(STRESSED))"
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  LUA_CPATH="./.build/asan/?.so;./lua/?.so;;" .build/faults/collect 1000000 spec/faults/collected.lua
+	@echo "one collection every $(RATE) objects: $(or $(SPECS),$(STRESSED))"
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	  .build/faults/collect $(RATE) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c \
 	  $(or $(SPECS),$(STRESSED))
 
-# Likewise with memcheck. OpenBLAS and FFTW choose their kernels themselves.
+# The specs named by SPECS, those tagged c, under valgrind's memcheck.
 VALGRIND_PACKAGES = valgrind
 valgrind: set-up
 	$(call set_up,$(TEST_PACKAGES) $(VALGRIND_PACKAGES))
-	$(AGAIN) build .build/faults/threads
-	valgrind -q --error-exitcode=9 --max-stackframe=4000000 $(LUA) $(BUSTED) --tags=c \
+	$(AGAIN) build
+	valgrind -q --error-exitcode=9 $(LUA) $(BUSTED) --tags=c \
 	  $(or $(SPECS),$(STRESSED))
 
 # The libgme that Debian ships is the reference of the speed of rendering. What is fast

@@ -19,7 +19,7 @@ local function host(...)
   return text, status
 end
 
-describe("the module in a host #c", function()
+describe("the module in a host", function()
   answers("gives eight threads what each gets alone", function()
     local text, status = host("mix", WORKS, 2, 1)
     assert.equal(0, status, text)
@@ -71,7 +71,7 @@ local HALF_DONE = {
     next_step = files]],
 }
 
-describe("a state that is closed in the middle of a step's iterator #c", function()
+describe("a state that is closed in the middle of a step's iterator", function()
   for name, beginning in pairs(HALF_DONE) do
     answers("leaves no thread, no open file and no half file: " .. name, function()
       local folder, script = support.new_folder(), os.tmpname()

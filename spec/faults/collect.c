@@ -4,9 +4,10 @@
 **
 **   collect RATE SCRIPT [ARGUMENT...]
 **
-** At the first try of every RATE-th request for more memory the allocator has none: Lua
+** At the first try of every RATE-th request for a new object the allocator has no memory: Lua
 ** collects all garbage, and tries again. Such collections call no finalizers, so that every
-** 1000 RATE instructions a hook collects everything once more, finalizers and all. At the
+** 1000 RATE instructions a hook collects everything once more, finalizers and all. The script
+** sets another rate with the global function collect_every(RATE). At the
 ** end it tells on stderr how many collections there were.
 */
 #include <lauxlib.h>
@@ -26,15 +27,16 @@ struct collector {
 	pid_t process;
 };
 
-/* Every RATE-th growing request is refused once. Lua asks for the same again, after a
-** collection in which only smaller blocks are asked for or none at all. */
+/* Every RATE-th request for a new object (which comes with a kind in place of a size) is
+** refused once. Lua asks for the same again after a collection, in which it asks for no
+** object. Blocks that grow are left alone: luaL_Buffer asks for its own but once. */
 static void *allocate(void *user, void *block, size_t before, size_t size) {
 	struct collector *collector = user;
 	if (size == 0) {
 		free(block);
 		return NULL;
 	}
-	if (collector->begun && (block == NULL || size > before)) {
+	if (collector->begun && block == NULL && before != 0) {
 		if (collector->wanted == size)
 			collector->wanted = 0;
 		else if (++collector->requests % collector->rate == 0) {
@@ -59,6 +61,14 @@ static void collect(lua_State *L, lua_Debug *event) {
 	lua_gc(L, LUA_GCCOLLECT);
 }
 
+static int collect_every(lua_State *L) {
+	lua_Integer rate = luaL_checkinteger(L, 1);
+	luaL_argcheck(L, rate >= 1 && rate <= 1000000, 1, "expected 1..1000000");
+	collector_of(L)->rate = (unsigned long)rate;
+	lua_sethook(L, collect, LUA_MASKCOUNT, INSTRUCTIONS * (int)rate);
+	return 0;
+}
+
 /* What lua5.4 does with a script: the table arg, and a message with a traceback. */
 static int trace(lua_State *L) {
 	luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
@@ -75,6 +85,7 @@ static int run(lua_State *L) {
 		lua_rawseti(L, -2, i);
 	}
 	lua_setglobal(L, "arg");
+	lua_register(L, "collect_every", collect_every);
 	lua_pushcfunction(L, trace);
 	if (luaL_loadfile(L, arguments[0]) != LUA_OK)
 		return lua_error(L);
