@@ -49,8 +49,10 @@ CORE_LIBS := $(shell pkg-config --libs sndfile samplerate fftw3f zlib 2>/dev/nul
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=.build/%.o)
 CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
+WATCHED = $(SOURCES:src/%.c=.build/tsan/%.o)
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
+WATCH = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 COMPILE = $(CC) $(STRICT) -Isrc $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
@@ -69,7 +71,8 @@ LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_failu
 LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
   $(LIVE_SHARED:%=.build/%.o)
 LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
-.build/live/%.o .build/asan/live/%.o: KERNEL = $(LIVE_FLAGS)
+LIVE_WATCHED = $(LIVE_OBJECTS:.build/%=.build/tsan/%)
+.build/live/%.o .build/asan/live/%.o .build/tsan/live/%.o: KERNEL = $(LIVE_FLAGS)
 
 build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
 
@@ -107,6 +110,16 @@ lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 	@echo "link $@"
 	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
+.build/tsan/ym2612ml/core.so: $(WATCHED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(WATCH) -shared -o $@ $^ $(CORE_LIBS)
+
+.build/tsan/ym2612ml/live/core.so: $(LIVE_WATCHED)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) $(WATCH) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
+
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
 # with choices and roots become vectors, and change no result.
@@ -116,7 +129,8 @@ lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 
 # Kernels for one level of a CPU's instructions (simd.h), chosen at run time.
 UNITS = $(patsubst src/%.c,.build/%.o,$(wildcard src/*_$(1).c)) \
-  $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c))
+  $(patsubst src/%.c,.build/asan/%.o,$(wildcard src/*_$(1).c)) \
+  $(patsubst src/%.c,.build/tsan/%.o,$(wildcard src/*_$(1).c))
 WRAPPING = -O3 -fwrapv -fno-trapping-math -ffp-contract=fast
 $(call UNITS,baseline): LEVEL = $(WRAPPING) -Wno-psabi
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
@@ -135,6 +149,11 @@ endif
 	@echo "compile $< with sanitizers"
 	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
 
+.build/tsan/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< for ThreadSanitizer"
+	@$(COMPILE) $(WATCH) $(KERNEL) $(LEVEL)
+
 # A host needs Lua to be built, and here a resampler and files, but nothing of the module.
 HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c))
 .build/host: $(HOST_OBJECTS)
@@ -147,12 +166,19 @@ HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c)
 	@echo "compile $<"
 	@$(COMPILE) -D_DEFAULT_SOURCE $(CFLAGS)
 
-FAULT_TOOLS = .build/faults/states .build/faults/manners
+# Hosts that put the module to the test: see their first lines.
+FAULT_TOOLS = .build/faults/threads .build/faults/manners
 .build/faults/%: spec/faults/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread -lm
+
+.build/tsan/threads: spec/faults/threads.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< for ThreadSanitizer"
+	@$(CC) $(STRICT) $(WATCH) $(LUA_FLAGS) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
 
 # What the specs of the live instrument play it with, and watch it by.
 LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
@@ -279,6 +305,40 @@ faults: build .build/asan/ym2612ml/core.so $(FAULT_HOSTS)
 	YM_CPATH="./.build/asan/?.so" .build/asan/allocations spec/faults/allocations.lua \
 	  "$(POINTS)" $(SECTION)
 
+# Eight threads at random pieces of work for SECONDS (60), a fork, and signals, watched by
+# ThreadSanitizer; SEED=2 for other pieces. Without setarch its memory may lie where the
+# system has put something else.
+TSAN_HOST = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./.build/tsan/?.so;./lua/?.so;;" \
+  TSAN_OPTIONS="history_size=7" setarch -R .build/tsan/threads
+tsan: set-up
+	$(AGAIN) build .build/tsan/ym2612ml/core.so $(LIVE:%=.build/tsan/%) .build/tsan/threads
+	$(TSAN_HOST) mix spec/faults/works.lua $(or $(SECONDS),60) $(or $(SEED),1)
+	$(TSAN_HOST) signals spec/faults/works.lua 10
+
+# Pieces of work with a collection of garbage at every new object, then the specs named by
+# SPECS, those tagged c, with a collection of garbage at every RATE-th
+# new object, and with the address sanitizer, which sees what was not held.
+STRESSED = spec/tensor_spec.lua spec/rng_spec.lua spec/chip_spec.lua spec/pca_spec.lua \
+  spec/render_spec.lua spec/store_spec.lua
+RATE = 1000
+stress: set-up
+	$(call set_up,$(TEST_PACKAGES))
+	$(AGAIN) build .build/asan/ym2612ml/core.so $(LIVE:%=.build/asan/%) .build/faults/collect
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  LUA_CPATH="./.build/asan/?.so;./lua/?.so;;" .build/faults/collect 1000000 spec/faults/collected.lua
+	@echo "one collection every $(RATE) objects: $(or $(SPECS),$(STRESSED))"
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  .build/faults/collect $(RATE) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c \
+	  $(or $(SPECS),$(STRESSED))
+
+# The specs named by SPECS, those tagged c, under valgrind's memcheck.
+VALGRIND_PACKAGES = valgrind
+valgrind: set-up
+	$(call set_up,$(TEST_PACKAGES) $(VALGRIND_PACKAGES))
+	$(AGAIN) build
+	valgrind -q --error-exitcode=9 $(LUA) $(BUSTED) --tags=c \
+	  $(or $(SPECS),$(STRESSED))
+
 # The libgme that Debian ships is the reference of the speed of rendering. What is fast
 # must also be right: 10,000 random patches are compared with the six-channel chip.
 bench: set-up
@@ -368,6 +428,6 @@ install: build
 clean:
 	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so lua/ym2612ml/mpi/core.so
 
--include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d)
-.PHONY: build set-up match test specs examples embed lint format asan bench bench-torch \
-  soak hosts load faults faults-writes fuzz models rom install clean
+-include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d .build/tsan/live/*.d)
+.PHONY: build set-up match test specs examples embed lint format asan tsan stress valgrind \
+  bench bench-torch soak hosts load faults faults-writes fuzz models rom install clean

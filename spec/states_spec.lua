@@ -1,7 +1,7 @@
--- Several Lua states at once, through spec/faults/states.c (built by make test).
+-- Several Lua states at once, through the host in spec/faults (built by make test).
 local lfs = require "lfs"
 
-local HOST = ".build/faults/states"
+local HOST = ".build/faults/threads"
 
 -- Runs the host on a script; returns its lines and exit status.
 local function run_host(script, states)
@@ -20,7 +20,7 @@ local function run_host(script, states)
     end
   ]] .. script)
   file:close()
-  local pipe = assert(io.popen(("%s %s %d 2>&1"):format(HOST, path, states)))
+  local pipe = assert(io.popen(("%s same %s %d 2>&1"):format(HOST, path, states)))
   local lines = {}
   for line in pipe:lines() do
     lines[#lines + 1] = line

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 struct worker {
 	struct ym_pool *pool;
@@ -12,6 +13,7 @@ struct worker {
 
 struct ym_pool {
 	int threads, started; /* started: workers alive, 0 before the first run */
+	pid_t process;        /* the one whose threads the workers are */
 	struct worker workers[YM_THREADS];
 	pthread_mutex_t lock;
 	pthread_cond_t wake, idle;
@@ -26,15 +28,31 @@ struct ym_pool {
 	atomic_size_t next; /* the next part nobody has taken */
 };
 
+/* No workers, in this process, and nobody who waits. */
+static void begin(struct ym_pool *pool) {
+	pool->process = getpid();
+	pool->started = 0;
+	pool->run = 0;
+	pool->busy = 0;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wake, NULL);
+	pthread_cond_init(&pool->idle, NULL);
+}
+
+/* fork takes the caller's thread along and no worker, and may find the lock held by one
+** of them: the child begins anew. */
+static void begin_after_fork(struct ym_pool *pool) {
+	if (pool->process != getpid())
+		begin(pool);
+}
+
 struct ym_pool *ym_pool_new(int threads) {
 	struct ym_pool *pool = ym_alloc(1, sizeof *pool);
 	if (pool == NULL)
 		return NULL;
 	pool->threads = threads < 1 ? 1 : threads > YM_THREADS ? YM_THREADS : threads;
-	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->wake, NULL);
-	pthread_cond_init(&pool->idle, NULL);
 	atomic_init(&pool->next, 0);
+	begin(pool);
 	return pool;
 }
 
@@ -96,6 +114,7 @@ static void start_workers(struct ym_pool *pool) {
 ** for: on a busy machine that could be long. */
 void ym_pool_run(struct ym_pool *pool, size_t parts,
                  void (*work)(void *context, size_t part, int worker), void *context) {
+	begin_after_fork(pool);
 	if (parts > 1 && pool->threads > 1 && pool->started == 0)
 		start_workers(pool);
 	if (parts <= 1 || pool->started == 0) {
@@ -121,6 +140,7 @@ void ym_pool_run(struct ym_pool *pool, size_t parts,
 void ym_pool_free(struct ym_pool *pool) {
 	if (pool == NULL)
 		return;
+	begin_after_fork(pool);
 	pthread_mutex_lock(&pool->lock);
 	pool->stop = true;
 	pthread_cond_broadcast(&pool->wake);

@@ -20,7 +20,7 @@ int ym_pool_threads(const struct ym_pool *pool);
 ** all are done. worker (0..threads-1) tells which scratch memory the call may use;
 ** no two calls that run at once have the same. If threads cannot be started the
 ** caller's thread does all. Not to be called from inside work, nor by two threads
-** at once. */
+** at once. A process that was forked from one that had run starts threads of its own. */
 void ym_pool_run(struct ym_pool *pool, size_t parts,
                  void (*work)(void *context, size_t part, int worker), void *context);
 
