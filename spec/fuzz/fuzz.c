@@ -18,12 +18,13 @@
 
 enum {
 	COUNTERS = 1 << 14,
-	LIFE = 50000 /* executions of one Lua state */
+	LIFE = 50000, /* executions of one Lua state */
 };
-static const double longest = 1;               /* seconds of processor time */
-static const int64_t largest = 256LL << 20;    /* bytes */
+static const double longest = 1;            /* seconds of processor time */
+static const int64_t largest = 256LL << 20; /* bytes */
 
-__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
+__attribute__((
+	section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
 
 static lua_State *state;
 static int64_t in_use, peak; /* bytes of all allocations */

@@ -4,7 +4,6 @@ local core = require "ym2612ml.core"
 local rom = require "ym2612ml.rom.index"
 local ledgers = require "ym2612ml.cli.match.ledger"
 local formats = require "ym2612ml.formats"
-local spaces = require "ym2612ml.space.space"
 local traps = require "spec.fuzz.traps"
 local ym = require "ym2612ml"
 
@@ -12,6 +11,13 @@ local M = {}
 
 local KINDS = { io = true, format = true, input = true }
 local LONGEST = 1000 -- bytes of a message
+
+local open = io.open -- before there is a trap about it
+
+local function write(path, bytes)
+  local file <close> = assert(open(path, "wb"))
+  file:write(bytes)
+end
 
 local function expect(fine, what, ...)
   if not fine then
@@ -39,6 +45,11 @@ local function check_notes(notes)
   end
 end
 
+-- A name but for spaces, quotes and control characters, which texts do not keep.
+local function in_words(name)
+  return ((name or ""):gsub("[%c%s\"']", ""))
+end
+
 local function check_same(patch, back, what)
   for _, field in ipairs(ym.patch.fields()) do
     local a = field.operator and patch[field.operator] or patch
@@ -46,8 +57,8 @@ local function check_same(patch, back, what)
     expect((a[field.name] or 0) == (b[field.name] or 0), "%s: %s was %s, comes back as %s", what, field.name,
       tostring(a[field.name]), tostring(b[field.name]))
   end
-  expect((patch.name or "") == (back.name or ""), "%s: name was %q, comes back as %q", what, patch.name or "",
-    back.name or "")
+  local name, returned = in_words(patch.name), in_words(back.name)
+  expect(name == returned, "%s: name was %q, comes back as %q", what, name, returned)
 end
 
 -- What was read of a format must be written so that it reads the same.
@@ -91,7 +102,7 @@ end
 for _, format in ipairs(ym.patch.formats()) do
   local name = format.name
   local file = (name == "tfi" or name == "vgi") and "tfi" or name
-  add(name, { "formats/" .. file .. ".lua" }, function(bytes)
+  add(name, { ("formats/%s.lua"):format(file) }, function(bytes)
     read_patches(bytes, name)
   end)
 end
@@ -120,7 +131,8 @@ add("safetensors", { "store.lua" }, function(bytes, path)
   if accepted(tensors, metadata, kind) then
     local again = ym.store.encode(tensors, metadata)
     expect(ym.store.encode(loaded, other) == again, "the file holds other tensors than its bytes")
-    expect(ym.store.encode(assert(ym.store.decode(again, { checked = true })), metadata) == again, "comes back different")
+    local back, texts = ym.store.decode(again, { checked = true })
+    expect(back and ym.store.encode(back, texts) == again, "comes back different")
   else
     accepted(loaded, other, failure, path)
   end
@@ -142,25 +154,30 @@ add("npy", { "store.lua", "store/rows.lua" }, function(_, path)
   end
 end)
 
-add("network", { "nn/network.lua", "nn/recorder.lua" }, function(_, path)
+-- Files whose checksum is made right first: a search would never find it.
+local function with_checksum(path, bytes)
+  local tensors, metadata = ym.store.decode((bytes:gsub('"crc32":"', '"crc33":"', 1)))
+  if tensors then
+    metadata.crc33 = nil
+    write(path, ym.store.encode(tensors, metadata))
+  end
+end
+
+add("network", { "nn/network.lua", "nn/recorder.lua" }, function(bytes, path)
+  with_checksum(path, bytes)
   local net, message, kind = ym.nn.load(path)
   if accepted(net, message, kind, path) then
-    local bytes = net:dump()
-    expect(net:restore(bytes), "a network does not take its own state")
+    expect(net:restore(net:dump()), "a network does not take its own state")
   end
 end)
 
-add("pca", { "pca.lua", "saved.lua" }, function(_, path)
+add("pca", { "pca.lua", "saved.lua" }, function(bytes, path)
+  with_checksum(path, bytes)
   local pca, message, kind = ym.pca.load(path)
   if accepted(pca, message, kind, path) then
     pca:ratios()
     pca:transform(ym.tensor.new { 2, pca.columns })
   end
-end)
-
-add("space", { "space/space.lua" }, function(_, path)
-  local space, message, kind = spaces.load(path)
-  accepted(space, message, kind, path)
 end)
 
 add("chip", {}, function(bytes)
@@ -189,7 +206,7 @@ add("vgm", { "vgm/file.lua", "vgm/decoder.lua", "vgm/streams.lua", "vgm/banks.lu
       ym.patch.check(entry.patch)
     end
   end
-  local samples, rate, notes = ym.vgm.render(path, { longest = 0.05, loops = 2 })
+  local samples, rate, notes = ym.vgm.render(path, { longest = 0.004, loops = 2 })
   if accepted(samples, rate, notes, path) then
     check_notes(notes)
   end
@@ -197,7 +214,7 @@ end)
 
 add("gzip", {}, function(bytes)
   local unpacked, message, kind = core.gunzip(bytes)
-  if accepted(unpacked, message, kind) and #unpacked < 2 ^ 20 then
+  if accepted(unpacked, message, kind) and #unpacked < 2 ^ 14 then
     expect(core.gunzip(core.gzip(unpacked)) == unpacked, "what was packed is not unpacked")
   end
 end)

@@ -7,7 +7,6 @@ local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
 local readers = require "spec.fuzz.readers"
 local rom = require "ym2612ml.rom.index"
-local spaces = require "ym2612ml.space.space"
 local support = require "spec.support"
 local ym = require "ym2612ml"
 
@@ -90,7 +89,7 @@ local function add_tensors()
 end
 
 local function add_music()
-  local audition = assert(ym.vgm.encode { named "one", named "two" })
+  local audition = assert(ym.vgm.encode({ named "one", named "two" }, { held = 0.02, release = 0, gap = 0.02 }))
   add("vgm", audition)
   add("vgm", core.gzip(audition))
   add("gzip", core.gzip(audition))
@@ -142,11 +141,13 @@ local function add_texts()
     names[#names + 1] = field.operator and ("op%d_%s"):format(field.operator, field.name) or field.name
     values[#values + 1] = tostring((field.operator and patch[field.operator] or patch)[field.name] or "")
   end
-  add("table", table.concat(names, ",") .. ",name,split,family\n" .. table.concat(values, ",") .. ',"a ""b""",train,x\n')
+  local row = table.concat(values, ",") .. ',"a ""b""",train,x\n'
+  add("table", table.concat(names, ",") .. ",name,split,family\n" .. row)
 end
 
 local function add_real(path)
-  for _, found in ipairs((files.expand({ path }, setmetatable({}, { __index = function() return true end }), "files"))) do
+  local any = setmetatable({}, { __index = function() return true end })
+  for _, found in ipairs((files.expand({ path }, any, "files"))) do
     local bytes = files.read(found, 20000)
     local format = bytes and ym.patch.detect(bytes, files.ending(found))
     if format then
