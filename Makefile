@@ -299,9 +299,11 @@ $(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile
 fuzz-coverage: build .build/fuzz/coverage/ym2612ml/core.so
 	@rm -f .build/fuzz/coverage/*.gcda
 	$(HERE) $(LUA) spec/fuzz/coverage.lua
-	@cd .build/fuzz/coverage && for source in $(COVERED); do \
-	  gcov -f $$source.o | grep -A1 "^F[iu].*\(src/$$source.c\|'[a-z_]*'\)$$" | grep -v '^--' | \
-	  paste -d ' ' - -; done; grep -Hn '#####' $(COVERED:%=%.c.gcov) | cut -d: -f1,3-; true
+	@for source in $(COVERED); do \
+	  gcov -n -f -o .build/fuzz/coverage/$$source.o src/$$source.c | grep -A1 '^Function' | \
+	    grep -v '^--' | paste -d ' ' - -; \
+	  gcov -t -o .build/fuzz/coverage/$$source.o src/$$source.c | grep '#####' || true; \
+	done
 
 # From the shipped statistics of real patches, or from PATCHES=folder or table; the space of
 # patches from these alone.
