@@ -23,6 +23,7 @@ TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2 openmpi-bin libope
 HOST_PACKAGES = lua-busted lighttpd lighttpd-modules-lua curl wrk gringo gnuplot-nox neomutt
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
+FUZZ_PACKAGES = clang
 ROM_PACKAGES = binutils-m68k-linux-gnu
 TORCH_PACKAGES = python3-torch python3-sklearn python3-scipy
 
@@ -273,7 +274,7 @@ embed: build .build/host
 	$(HERE) .build/host -s $(or $(SECONDS),3) $(AHEAD:%=-b %) $(RECORD:%=-w "%") $(SAMPLES)/*.flac
 
 FORMATTED = src/*.[ch] src/live/*.[ch] src/mpi/*.[ch] examples/embed/*.[ch] spec/bench/*.c spec/live/*.c \
-  spec/faults/*.c
+  spec/faults/*.c spec/fuzz/*.c
 
 lint:
 	$(call set_up,$(LINT_PACKAGES))
@@ -382,8 +383,55 @@ load: set-up
 	$(AGAIN) build
 	$(LUA) spec/hosts/load.lua $(SECONDS)
 
-fuzz: build
-	@set -e; for script in spec/fuzz/*.lua; do echo "$$script"; $(HERE) $(LUA) "$$script"; done
+# The readers of files under libFuzzer: RUNS inputs each, of at most SECONDS, or ONLY=reader.
+# REAL=folder of patch files to begin with, too. The renderer against the chip comes last.
+RUNS = 1000000
+FUZZED = audio convert gzip lua_audio lua_chip lua_failure lua_gzip lua_patch lua_store \
+  lua_tensor lua_ym opn2 patch replace sha256 slot store tensor ym
+FUZZ_OBJECTS = $(FUZZED:%=.build/fuzz/%.o) $(filter-out $(FUZZED:%=.build/%.o),$(OBJECTS))
+FUZZ_SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+
+.build/fuzz/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< for fuzzing"
+	@clang $(STRICT) $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -Isrc \
+	  $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
+
+.build/fuzz/readers: spec/fuzz/fuzz.c $(FUZZ_OBJECTS)
+	@echo "link $@"
+	@clang -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra $(FUZZ_SANITIZE) \
+	  -fsanitize=fuzzer,address,undefined $(LUA_FLAGS) -o $@ $^ \
+	  $(shell pkg-config --libs lua5.4 2>/dev/null) $(CORE_LIBS)
+
+fuzz: set-up
+	$(call set_up,$(FUZZ_PACKAGES))
+	$(AGAIN) build .build/fuzz/readers
+	$(HERE) RUNS="$(RUNS)" SECONDS="$(SECONDS)" REAL="$(REAL)" $(LUA) spec/fuzz/run.lua $(ONLY)
+	$(HERE) $(LUA) spec/fuzz/render.lua
+
+# Which lines of each reader are run by the corpus and by what the last `make fuzz` kept.
+COVERED = audio gzip store
+COVERED_OBJECTS = $(COVERED:%=.build/fuzz/coverage/%.o)
+
+$(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "compile $< to count its lines"
+	@$(COMPILE) -O0 -g --coverage
+
+.build/fuzz/coverage/ym2612ml/core.so: $(COVERED_OBJECTS) $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo "link $@"
+	@$(CC) --coverage -shared -o $@ $(COVERED_OBJECTS) \
+	  $(filter-out $(COVERED:%=.build/%.o),$(OBJECTS)) $(CORE_LIBS)
+
+fuzz-coverage: build .build/fuzz/coverage/ym2612ml/core.so
+	@rm -f .build/fuzz/coverage/*.gcda
+	$(HERE) $(LUA) spec/fuzz/coverage.lua
+	@for source in $(COVERED); do \
+	  gcov -n -f -o .build/fuzz/coverage/$$source.o src/$$source.c | grep -A1 '^Function' | \
+	    grep -v '^--' | paste -d ' ' - -; \
+	  gcov -t -o .build/fuzz/coverage/$$source.o src/$$source.c | grep '#####' || true; \
+	done
 
 # From the shipped statistics of real patches, or from PATCHES=folder or table; the space of
 # patches from these alone.
@@ -430,4 +478,4 @@ clean:
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d .build/tsan/live/*.d)
 .PHONY: build set-up match test specs examples embed lint format asan tsan stress valgrind \
-  bench bench-torch soak hosts load faults faults-writes fuzz models rom install clean
+  bench bench-torch soak hosts load faults faults-writes fuzz fuzz-coverage models rom install clean

@@ -22,6 +22,13 @@ describe("JSON that depends on the value alone", function()
     end
   end)
 
+  it("reads all there is, and so deep only that a small stack will do", function()
+    assert.same({ a = { 1, "x" } }, json.decode('{"a":[1,"x"]}'))
+    assert.is_false((pcall(json.decode, '{"a":1}\0{"b":2}')))
+    assert.is_true((pcall(json.decode, ("["):rep(60) .. ("]"):rep(60))))
+    assert.is_false((pcall(json.decode, ("["):rep(100000) .. ("]"):rep(100000))))
+  end)
+
   it("escapes texts as JSON does", function()
     local text = 'a "quoted"\\ \n\t\1 line'
     assert.equal(text, cjson.decode(json.encode { text })[1])

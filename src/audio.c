@@ -66,7 +66,7 @@ struct reader {
 };
 
 /* Counts clipped samples and mixes frames of the block to the end of the sound; false
-** at a value that is not a number. */
+** at a value that is not a number, or far too large. */
 static bool mix_block(struct reader *reader, struct ym_sound *sound, size_t frames) {
 	int channels = sound->channels;
 	for (size_t i = 0; i < frames; i++) {
@@ -85,7 +85,7 @@ static bool mix_block(struct reader *reader, struct ym_sound *sound, size_t fram
 				sound->clipped += *run * sign == CLIPPED_RUN ? CLIPPED_RUN : 1;
 		}
 		mean = (float)(sum / channels);
-		if (!isfinite(mean))
+		if (!(fabsf(mean) <= LARGEST))
 			return false;
 		reader->lowest = fminf(reader->lowest, mean);
 		reader->highest = fmaxf(reader->highest, mean);
@@ -124,7 +124,8 @@ static enum ym_status read_frames(const char *path, SNDFILE *file,
 			return ym_fail(error, YM_FORMAT, "%s: is damaged (%s)", path,
 			               sf_strerror(file));
 		if (!mix_block(reader, sound, (size_t)frames))
-			return ym_fail(error, YM_INPUT, "%s: holds values that are not numbers",
+			return ym_fail(error, YM_INPUT,
+			               "%s: holds values that are not numbers or far too large",
 			               path);
 		if (sound->count > LONGEST)
 			return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,

@@ -3,6 +3,7 @@
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
+local line = require "ym2612ml.line"
 local lfs = require "ym2612ml.filesystem"
 local patches = require "ym2612ml.patch"
 
@@ -43,19 +44,23 @@ local function patch_of_row(row)
 end
 
 -- Splits a CSV line; fields in double quotes may hold commas and doubled quotes.
-local function split_csv(line)
-  local fields, position = {}, 1
+local function split_csv(text)
+  local fields, position, closed = {}, 1, true
   repeat
-    local quoted, after = line:match('^"(.-)"()%f[,\0]', position)
+    local quoted, after
+    if closed and text:byte(position) == 0x22 then
+      quoted, after = text:match('^"(.-)"()%f[,\0]', position)
+      closed = after ~= nil -- where no quote follows that closes this one, none closes another
+    end
     if quoted then
       fields[#fields + 1] = quoted:gsub('""', '"')
       position = after + 1
     else
-      local comma = line:find(",", position, true) or #line + 1
-      fields[#fields + 1] = line:sub(position, comma - 1)
+      local comma = text:find(",", position, true) or #text + 1
+      fields[#fields + 1] = text:sub(position, comma - 1)
       position = comma + 1
     end
-  until position > #line + 1
+  until position > #text + 1
   return fields
 end
 
@@ -66,8 +71,8 @@ local function read_table(path)
     return nil, message, kind
   end
   local names, rows = nil, {}
-  for line in bytes:gsub("^\xEF\xBB\xBF", ""):gmatch("[^\r\n]+") do -- without a byte order mark
-    local fields = split_csv(line)
+  for text in bytes:gsub("^\xEF\xBB\xBF", ""):gmatch("[^\r\n]+") do -- without a byte order mark
+    local fields = split_csv(text)
     if not names then
       names = fields
     else
@@ -77,7 +82,7 @@ local function read_table(path)
       end
       local patch, reason = patch_of_row(row)
       if not patch then
-        return nil, ("%s: row %d: %s"):format(path, #rows + 2, reason), "format"
+        return nil, ("%s: row %d: %s"):format(path, #rows + 2, line(reason)), "format"
       end
       rows[#rows + 1] = { patch = patch, split = filled(row.split), family = filled(row.family) }
     end

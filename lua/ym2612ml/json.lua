@@ -11,10 +11,14 @@ local DEEPEST = 64
 
 --- Decodes a document, as lua-cjson does; raises where it is none. lua-cjson reads numbers
 --- with strtod, and asks what the point of the host's locale is when an instance is made:
---- so there is a new one each time, which takes microseconds.
+--- so there is a new one each time, which takes microseconds. A NUL it takes for the end, and
+--- what follows for nothing.
 ---@param text string
 ---@return any value
 function M.decode(text)
+  if text:find("\0", 1, true) then
+    error("Expected no NUL", 0)
+  end
   local reader = cjson.new()
   reader.decode_max_depth(DEEPEST)
   local fine, value = pcall(reader.decode, text)

@@ -5,6 +5,7 @@ local core = require "ym2612ml.core"
 local dx7 = require "ym2612ml.dx7"
 local files = require "ym2612ml.files"
 local formats = require "ym2612ml.formats"
+local line = require "ym2612ml.line"
 local loss = require "ym2612ml.formats.loss"
 
 local M = {}
@@ -174,7 +175,10 @@ local function decode_list(bytes, format, ending)
   end
   local list, notes = format.decode(bytes)
   if not list then
-    return nil, notes, "format"
+    return nil, line(notes), "format"
+  end
+  for i, note in ipairs(notes) do
+    notes[i] = line(note)
   end
   local said = formats.by_extension[ending]
   if said and said ~= format then

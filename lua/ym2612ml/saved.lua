@@ -1,5 +1,6 @@
 -- Objects out of the files and strings they were saved as: what networks, optimisers and
 -- principal components share.
+local line = require "ym2612ml.line"
 local store = require "ym2612ml.store"
 
 local M = {}
@@ -11,7 +12,7 @@ local function settle(make, prefix, tensors, metadata, kind)
   end
   local object, message = make(tensors, metadata)
   if object == nil then
-    return nil, prefix .. message, "format"
+    return nil, prefix .. line(message), "format"
   end
   return object
 end

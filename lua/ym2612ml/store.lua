@@ -10,6 +10,7 @@ local cjson = require "cjson"
 local check = require "ym2612ml.check"
 local core = require("ym2612ml.core").store
 local json = require "ym2612ml.json"
+local line = require "ym2612ml.line"
 local rows = require "ym2612ml.store.rows"
 local tensor = require("ym2612ml.core").tensor
 
@@ -128,14 +129,14 @@ local function read_entries(header, room)
     end
     local element, count, offsets = known[entry.dtype], count_of(entry.shape), entry.data_offsets
     if not element then
-      return nil, ("tensor '%s' has the type %s, which is not known"):format(name, tostring(entry.dtype))
+      return nil, line(("tensor '%s' has the type %s, which is not known"):format(name, tostring(entry.dtype)))
     elseif not count then
-      return nil, ("tensor '%s' has no usable shape"):format(name)
+      return nil, line(("tensor '%s' has no usable shape"):format(name))
     end
     local first = type(offsets) == "table" and math.tointeger(tonumber(offsets[1]))
     local last = type(offsets) == "table" and math.tointeger(tonumber(offsets[2]))
     if not first or not last or last - first ~= count * element.bytes then
-      return nil, ("tensor '%s' has data offsets that do not suit its shape"):format(name)
+      return nil, line(("tensor '%s' has data offsets that do not suit its shape"):format(name))
     end
     entries[#entries + 1] = { name = name, element = element, shape = entry.shape, first = first, last = last }
   end
@@ -145,7 +146,7 @@ local function read_entries(header, room)
   local at = 0
   for _, entry in ipairs(entries) do
     if entry.first ~= at or entry.last > room then
-      return nil, ("the data of tensor '%s' is not where it should be"):format(entry.name)
+      return nil, line(("the data of tensor '%s' is not where it should be"):format(entry.name))
     end
     at = entry.last
   end
@@ -209,7 +210,7 @@ local function read_header(source)
   end
   local name = repeated_name(text)
   if name then
-    return nil, ("the header has the name '%s' twice"):format(name)
+    return nil, line(("the header has the name '%s' twice"):format(name))
   end
   return text, header
 end
@@ -235,7 +236,7 @@ local function parse(source, checked)
     tensors[entry.name] = list[i]
     local filled, message, kind = source.fill(list[i], entry.last - entry.first, entry.element.stored)
     if not filled then
-      return nil, ("tensor '%s' %s"):format(entry.name, message), kind
+      return nil, line(("tensor '%s' %s"):format(entry.name, message)), kind
     end
   end
   if metadata.crc32 then

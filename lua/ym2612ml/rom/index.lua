@@ -3,6 +3,7 @@ local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local line = require "ym2612ml.line"
 local patches = require "ym2612ml.patch"
 
 local M = {}
@@ -137,7 +138,7 @@ function M.decode(text)
       entry, problem = nil, "begins no later than the entry before it"
     end
     if not entry then
-      return nil, ("entry %d %s"):format(i, problem), "format"
+      return nil, ("entry %d %s"):format(i, line(problem)), "format"
     end
     index.entries[i], before = entry, entry.click
   end
