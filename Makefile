@@ -306,7 +306,7 @@ faults: build .build/asan/ym2612ml/core.so $(FAULT_HOSTS)
 	YM_CPATH="./.build/asan/?.so" .build/asan/allocations spec/faults/allocations.lua \
 	  "$(POINTS)" $(SECTION)
 
-# Eight threads at random pieces of work for SECONDS (60), a fork, and signals, watched by
+# Eight threads at random pieces of work for SECONDS (60), then signals, watched by
 # ThreadSanitizer; SEED=2 for other pieces. Without setarch its memory may lie where the
 # system has put something else.
 TSAN_HOST = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./.build/tsan/?.so;./lua/?.so;;" \
@@ -317,7 +317,7 @@ tsan: set-up
 	$(TSAN_HOST) signals spec/faults/works.lua 10
 
 # Pieces of work with a collection of garbage at every new object, then the specs named by
-# SPECS, those tagged c, with a collection of garbage at every RATE-th
+# SPECS, those tagged c, with one at every RATE-th
 # new object, and with the address sanitizer, which sees what was not held.
 STRESSED = spec/tensor_spec.lua spec/rng_spec.lua spec/chip_spec.lua spec/pca_spec.lua \
   spec/render_spec.lua spec/store_spec.lua
