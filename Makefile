@@ -1,8 +1,8 @@
 # make match     sets the machine up, builds, and matches the sounds of examples/samples,
 #                2 seconds each (or WAV=path, 5 seconds; BUDGET=60s), into .build/match
 # make test      sets up, builds, runs every spec, the examples and the embedding host
-# make           builds only; make install, lint, format, asan, bench, bench-torch, soak,
-#                hosts, load, faults, faults-writes, fuzz, models, rom, clean: as they say
+# make           builds only; make install, lint, format, bench, bench-torch, soak, models,
+#                rom, clean: as they say; what puts the module to the test is in spec/checks.mk
 
 LUA = lua5.4
 BUSTED = $(firstword $(wildcard /usr/bin/busted) $(shell command -v busted))
@@ -19,11 +19,8 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libsndfile1-dev \
   lua-cjson lua-filesystem
 TEST_PACKAGES = lua-busted binutils libjack-jackd2-dev jackd2 openmpi-bin libopenmpi-dev \
   gringo
-# Not among those to test: to install a web server starts one, where there are services.
-HOST_PACKAGES = lua-busted lighttpd lighttpd-modules-lua curl wrk gringo gnuplot-nox neomutt
 LINT_PACKAGES = lua-check clang-format cppcheck
 BENCH_PACKAGES = libgme-dev
-FUZZ_PACKAGES = clang
 ROM_PACKAGES = binutils-m68k-linux-gnu
 TORCH_PACKAGES = python3-torch python3-sklearn python3-scipy
 
@@ -49,11 +46,6 @@ CORE_LIBS := $(shell pkg-config --libs sndfile samplerate fftw3f zlib 2>/dev/nul
 
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=.build/%.o)
-CHECKED = $(SOURCES:src/%.c=.build/asan/%.o)
-WATCHED = $(SOURCES:src/%.c=.build/tsan/%.o)
-SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-  -fno-sanitize-recover=undefined
-WATCH = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 COMPILE = $(CC) $(STRICT) -Isrc $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
 # Lets any Lua program find this checkout before an installed copy.
 HERE = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./lua/?.so;;"
@@ -71,8 +63,6 @@ LIVE = $(if $(LIVE_LIBS),ym2612ml/live/core.so)
 LIVE_SHARED = ym tensor convert pool simd slot opn2 patch voice lua_ym lua_failure lua_tensor
 LIVE_OBJECTS = $(patsubst src/%.c,.build/%.o,$(wildcard src/live/*.c)) \
   $(LIVE_SHARED:%=.build/%.o)
-LIVE_CHECKED = $(LIVE_OBJECTS:.build/%=.build/asan/%)
-LIVE_WATCHED = $(LIVE_OBJECTS:.build/%=.build/tsan/%)
 .build/live/%.o .build/asan/live/%.o .build/tsan/live/%.o: KERNEL = $(LIVE_FLAGS)
 
 build: lua/ym2612ml/core.so $(LIVE:%=lua/%)
@@ -96,30 +86,10 @@ lua/ym2612ml/mpi/core.so: $(MPI_OBJECTS)
 	@echo "link $@"
 	@mpicc $(CFLAGS) -shared -o $@ $^ -Wl,-z,nodelete
 
-.build/asan/ym2612ml/core.so: $(CHECKED)
-	@mkdir -p $(@D)
-	@echo "link $@"
-	@$(CC) $(SANITIZE) -shared -o $@ $^ $(CORE_LIBS)
-
 lua/ym2612ml/live/core.so: $(LIVE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "link $@"
 	@$(CC) $(CFLAGS) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
-
-.build/asan/ym2612ml/live/core.so: $(LIVE_CHECKED)
-	@mkdir -p $(@D)
-	@echo "link $@"
-	@$(CC) $(SANITIZE) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
-
-.build/tsan/ym2612ml/core.so: $(WATCHED)
-	@mkdir -p $(@D)
-	@echo "link $@"
-	@$(CC) $(WATCH) -shared -o $@ $^ $(CORE_LIBS)
-
-.build/tsan/ym2612ml/live/core.so: $(LIVE_WATCHED)
-	@mkdir -p $(@D)
-	@echo "link $@"
-	@$(CC) $(WATCH) -shared -o $@ $^ $(LIVE_LIBS) -lpthread -lm -Wl,-z,nodelete
 
 # The renderer of single patches is one long loop that pays for more unrolling, and the
 # operators of networks are many short ones that pay for vectors. These flags let loops
@@ -145,16 +115,6 @@ endif
 	@echo "compile $<"
 	@$(COMPILE) $(CFLAGS) $(KERNEL) $(LEVEL)
 
-.build/asan/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $< with sanitizers"
-	@$(COMPILE) $(SANITIZE) $(KERNEL) $(LEVEL)
-
-.build/tsan/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $< for ThreadSanitizer"
-	@$(COMPILE) $(WATCH) $(KERNEL) $(LEVEL)
-
 # A host needs Lua to be built, and here a resampler and files, but nothing of the module.
 HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c))
 .build/host: $(HOST_OBJECTS)
@@ -166,20 +126,6 @@ HOST_OBJECTS = $(patsubst examples/%.c,.build/%.o,$(wildcard examples/embed/*.c)
 	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE) -D_DEFAULT_SOURCE $(CFLAGS)
-
-# Hosts that put the module to the test: see their first lines.
-FAULT_TOOLS = .build/faults/threads .build/faults/manners
-.build/faults/%: spec/faults/%.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $<"
-	@$(CC) $(STRICT) -D_DEFAULT_SOURCE $(CFLAGS) $(LUA_FLAGS) -o $@ $< \
-	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread -lm
-
-.build/tsan/threads: spec/faults/threads.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $< for ThreadSanitizer"
-	@$(CC) $(STRICT) $(WATCH) $(LUA_FLAGS) -o $@ $< \
-	  $(shell pkg-config --libs lua5.4 2>/dev/null) -lpthread
 
 # What the specs of the live instrument play it with, and watch it by.
 LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
@@ -194,23 +140,6 @@ LIVE_TOOLS = $(if $(LIVE),.build/live/player .build/live/watch.so)
 	@echo "compile $<"
 	@$(CC) $(STRICT) -fvisibility=default $(CFLAGS) $(LIVE_FLAGS) -shared -o $@ $< \
 	  -Wl,--no-as-needed $(LIVE_LIBS) -ldl -lpthread
-
-# The host whose memory fails (spec/faults), which is no code for the sanitizers: it stands
-# below them. With the checked core it is linked with their libraries.
-FAULT_HOSTS = .build/allocations .build/asan/allocations
-HOST_LIBS := $(shell pkg-config --libs lua5.4 2>/dev/null) -rdynamic -ldl -lpthread
-
-.build/allocations.o: spec/faults/allocations.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $<"
-	@$(CC) $(STRICT) -fvisibility=default -fno-builtin $(CFLAGS) $(LUA_FLAGS) -c -o $@ $<
-
-.build/allocations: .build/allocations.o
-	@$(CC) $(CFLAGS) -o $@ $< $(HOST_LIBS)
-
-.build/asan/allocations: .build/allocations.o
-	@mkdir -p $(@D)
-	@$(CC) $(SANITIZE) -o $@ $< $(HOST_LIBS)
 
 # Installs with apt what dpkg does not know as installed, and says so.
 define set_up
@@ -251,15 +180,9 @@ test: set-up
 	$(AGAIN) examples
 	$(AGAIN) embed
 
-# Lets one change to the file system fail. It asks the kernel of Linux for that.
-WRITE_FAULTS = $(if $(wildcard /proc/self/fdinfo),.build/faults/writes)
+include spec/checks.mk
 
-.build/faults/writes: spec/faults/writes.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $<"
-	@$(CC) $(STRICT) $(CFLAGS) -o $@ $<
-
-specs: build .build/host .build/allocations $(FAULT_TOOLS) $(LIVE_TOOLS) $(WRITE_FAULTS)
+specs: build .build/host $(FAULT_TOOLS) $(LIVE_TOOLS)
 	$(LUA) $(BUSTED)
 
 examples: build
@@ -289,57 +212,6 @@ format:
 	$(call set_up,$(LINT_PACKAGES))
 	clang-format -i $(FORMATTED)
 
-# The specs tagged c against a core with the address and undefined-behaviour sanitizers.
-# src/mpi is not among it: only processes that mpirun starts work with it, and those find the
-# core without.
-asan: set-up
-	$(call set_up,$(TEST_PACKAGES))
-	$(AGAIN) -j "$$(nproc)" build .build/asan/ym2612ml/core.so \
-	  $(LIVE:%=.build/asan/%)
-	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
-	  $(LUA) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c
-
-# Every request for memory fails once, in each part of a session; POINTS=100 for so many of a
-# part, SECTION=pca for one part. Some ten minutes, and an hour with the sanitizers.
-faults: build .build/asan/ym2612ml/core.so $(FAULT_HOSTS)
-	.build/allocations spec/faults/allocations.lua "$(POINTS)" $(SECTION)
-	YM_CPATH="./.build/asan/?.so" .build/asan/allocations spec/faults/allocations.lua \
-	  "$(POINTS)" $(SECTION)
-
-# Eight threads at random pieces of work for SECONDS (60), then signals, watched by
-# ThreadSanitizer; SEED=2 for other pieces. Without setarch its memory may lie where the
-# system has put something else.
-TSAN_HOST = LUA_PATH="./lua/?.lua;./lua/?/init.lua;;" LUA_CPATH="./.build/tsan/?.so;./lua/?.so;;" \
-  TSAN_OPTIONS="history_size=7" setarch -R .build/tsan/threads
-tsan: set-up
-	$(AGAIN) build .build/tsan/ym2612ml/core.so $(LIVE:%=.build/tsan/%) .build/tsan/threads
-	$(TSAN_HOST) mix spec/faults/works.lua $(or $(SECONDS),60) $(or $(SEED),1)
-	$(TSAN_HOST) signals spec/faults/works.lua 10
-
-# Pieces of work with a collection of garbage at every new object, then the specs named by
-# SPECS, those tagged c, with one at every RATE-th
-# new object, and with the address sanitizer, which sees what was not held.
-STRESSED = spec/tensor_spec.lua spec/rng_spec.lua spec/chip_spec.lua spec/pca_spec.lua \
-  spec/render_spec.lua spec/store_spec.lua
-RATE = 1000
-stress: set-up
-	$(call set_up,$(TEST_PACKAGES))
-	$(AGAIN) build .build/asan/ym2612ml/core.so $(LIVE:%=.build/asan/%) .build/faults/collect
-	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  LUA_CPATH="./.build/asan/?.so;./lua/?.so;;" .build/faults/collect 1000000 spec/faults/collected.lua
-	@echo "one collection every $(RATE) objects: $(or $(SPECS),$(STRESSED))"
-	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  .build/faults/collect $(RATE) $(BUSTED) --cpath="./.build/asan/?.so" --tags=c \
-	  $(or $(SPECS),$(STRESSED))
-
-# The specs named by SPECS, those tagged c, under valgrind's memcheck.
-VALGRIND_PACKAGES = valgrind
-valgrind: set-up
-	$(call set_up,$(TEST_PACKAGES) $(VALGRIND_PACKAGES))
-	$(AGAIN) build
-	valgrind -q --error-exitcode=9 $(LUA) $(BUSTED) --tags=c \
-	  $(or $(SPECS),$(STRESSED))
-
 # The libgme that Debian ships is the reference of the speed of rendering. What is fast
 # must also be right: 10,000 random patches are compared with the six-channel chip.
 bench: set-up
@@ -365,73 +237,6 @@ bench-torch: set-up
 # The live instrument on a JACK server for ten minutes, or SECONDS=60.
 soak: build $(LIVE_TOOLS)
 	$(LUA) spec/live/soak.lua $(SECONDS)
-
-# Every write of the commands fails once, in each way: an hour and more. ONLY=dataset for
-# the command of that name, EVERY=10 for every tenth of its writes.
-faults-writes: build $(WRITE_FAULTS)
-	$(HERE) $(LUA) spec/faults/writes.lua "$(or $(ONLY),all)" $(EVERY)
-
-# Programs that others wrote, with the module in them.
-hosts: set-up
-	$(call set_up,$(HOST_PACKAGES))
-	$(AGAIN) build
-	$(LUA) $(BUSTED) spec/hosts_spec.lua
-
-# One of them, a web server, under load for two minutes, or SECONDS=600.
-load: set-up
-	$(call set_up,$(HOST_PACKAGES))
-	$(AGAIN) build
-	$(LUA) spec/hosts/load.lua $(SECONDS)
-
-# The readers of files under libFuzzer: RUNS inputs each, of at most SECONDS, or ONLY=reader.
-# REAL=folder of patch files to begin with, too. The renderer against the chip comes last.
-RUNS = 1000000
-FUZZED = audio convert gzip lua_audio lua_chip lua_failure lua_gzip lua_patch lua_store \
-  lua_tensor lua_ym opn2 patch replace sha256 slot store tensor ym
-FUZZ_OBJECTS = $(FUZZED:%=.build/fuzz/%.o) $(filter-out $(FUZZED:%=.build/%.o),$(OBJECTS))
-FUZZ_SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-
-.build/fuzz/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $< for fuzzing"
-	@clang $(STRICT) $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -Isrc \
-	  $(CORE_FLAGS) $(LUA_FLAGS) -MMD -MP -c -o $@ $<
-
-.build/fuzz/readers: spec/fuzz/fuzz.c $(FUZZ_OBJECTS)
-	@echo "link $@"
-	@clang -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra $(FUZZ_SANITIZE) \
-	  -fsanitize=fuzzer,address,undefined $(LUA_FLAGS) -o $@ $^ \
-	  $(shell pkg-config --libs lua5.4 2>/dev/null) $(CORE_LIBS)
-
-fuzz: set-up
-	$(call set_up,$(FUZZ_PACKAGES))
-	$(AGAIN) build .build/fuzz/readers
-	$(HERE) RUNS="$(RUNS)" SECONDS="$(SECONDS)" REAL="$(REAL)" $(LUA) spec/fuzz/run.lua $(ONLY)
-	$(HERE) $(LUA) spec/fuzz/render.lua
-
-# Which lines of each reader are run by the corpus and by what the last `make fuzz` kept.
-COVERED = audio gzip store
-COVERED_OBJECTS = $(COVERED:%=.build/fuzz/coverage/%.o)
-
-$(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	@echo "compile $< to count its lines"
-	@$(COMPILE) -O0 -g --coverage
-
-.build/fuzz/coverage/ym2612ml/core.so: $(COVERED_OBJECTS) $(OBJECTS)
-	@mkdir -p $(@D)
-	@echo "link $@"
-	@$(CC) --coverage -shared -o $@ $(COVERED_OBJECTS) \
-	  $(filter-out $(COVERED:%=.build/%.o),$(OBJECTS)) $(CORE_LIBS)
-
-fuzz-coverage: build .build/fuzz/coverage/ym2612ml/core.so
-	@rm -f .build/fuzz/coverage/*.gcda
-	$(HERE) $(LUA) spec/fuzz/coverage.lua
-	@for source in $(COVERED); do \
-	  gcov -n -f -o .build/fuzz/coverage/$$source.o src/$$source.c | grep -A1 '^Function' | \
-	    grep -v '^--' | paste -d ' ' - -; \
-	  gcov -t -o .build/fuzz/coverage/$$source.o src/$$source.c | grep '#####' || true; \
-	done
 
 # From the shipped statistics of real patches, or from PATCHES=folder or table; the space of
 # patches from these alone.
@@ -477,5 +282,5 @@ clean:
 	rm -rf .build lua/ym2612ml/core.so lua/ym2612ml/live/core.so lua/ym2612ml/mpi/core.so
 
 -include $(wildcard .build/*.d .build/*/*.d .build/asan/live/*.d .build/tsan/live/*.d)
-.PHONY: build set-up match test specs examples embed lint format asan tsan stress valgrind \
-  bench bench-torch soak hosts load faults faults-writes fuzz fuzz-coverage models rom install clean
+.PHONY: build set-up match test specs examples embed lint format bench bench-torch soak \
+  models rom install clean

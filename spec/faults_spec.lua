@@ -2,7 +2,7 @@
 -- the first and a middle request, alone and with all after it.
 local lfs = require "lfs"
 
-local HOST = ".build/allocations"
+local HOST = ".build/faults/allocations"
 local answers = lfs.attributes(HOST, "mode") and it or pending
 
 describe("memory that fails", function()

@@ -1,5 +1,5 @@
 -- Every request for memory, and every start of a thread, fails once; then it and all after
--- it; then random ones:   .build/allocations spec/faults/allocations.lua [points] [section]
+-- it; then random ones:   .build/faults/allocations spec/faults/allocations.lua [points] [section]
 -- points: at most so many of a section are tried in each way, spread evenly, and as many seeds
 -- of random failures; default all, and 60 seeds. section: part of its name, or "loading".
 -- Prints how many points each section has and how its runs ended: `raised` Lua's "not enough

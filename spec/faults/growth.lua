@@ -1,6 +1,6 @@
 -- Estimates a sound and forgets the result, again and again: the memory of the process after
 -- 10,000 rounds must be that after 100, within a hundredth.
---   .build/allocations spec/faults/growth.lua [rounds]
+--   .build/faults/allocations spec/faults/growth.lua [rounds]
 -- The C library keeps freed memory in holes that come and go, some 10 % of all: it is told to
 -- give them back before the memory is read.
 package.path = "./lua/?.lua;./lua/?/init.lua;./?.lua;" .. package.path
