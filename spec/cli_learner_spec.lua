@@ -230,6 +230,8 @@ describe("the command", function()
           for i = 1, math.floor(rate * length) do samples[i] = values.level * (i % 2) end
           return samples
         end }]])
+      run_well("dataset --synth @/mine.lua --count 6 --validation 2 -o @/mine")
+      assert_fails("train --model fc_linear --data @/mine -o @/net", "mine.lua' when it was used: option 'synth'", 1)
       local told = cjson.decode((run_well("sample --synth @/mine.lua --count 70 --json -o @/many")))
       assert.equal(70, #support.listed(folder .. "/many"))
       for _, i in ipairs { 1, 64, 65, 70 } do

@@ -164,6 +164,23 @@ describe("training #c", function()
     end
   end)
 
+  it("keeps its state where what was learned could not be saved", function()
+    local net, data = make(1)
+    local path = os.tmpname()
+    os.remove(path)
+    local told
+    local function fit(finish)
+      return pcall(train.fit, net, data, with { state = path, finish = finish })
+    end
+    local fine, problem = fit(function() error("disk full", 0) end)
+    assert.same({ false, "disk full" }, { fine, problem })
+    assert.is_truthy(io.open(path)):close()
+    local _, result = fit(function(given) told = given end)
+    assert.equal(told, result)
+    assert.equal("epochs", told.last)
+    assert.is_nil((io.open(path)))
+  end)
+
   it("can be resumed in a new process", function()
     local net, data = make(1)
     local state

@@ -193,13 +193,14 @@ local function plan_of(build, source, settings, path, group)
   return plan
 end
 
--- Trains a network, which keeps its state in the folder. Returns it and what became of it.
-local function fit(build, source, judge, settings, folder, stage, group, report)
+-- Trains a network, which keeps its state in the folder until finish, called with it and what
+-- became of it, has saved what was learned.
+local function fit(build, source, judge, settings, folder, stage, group, finish, report)
   local training, path, saved = settings.training, ("%s/%s.state"):format(folder, stage), core.clock()
   local plan = plan_of(build, source, settings, ("%s/%s.plan.json"):format(folder, stage), group)
   source.rows = math.tointeger(plan.rows)
   local net = build()
-  local result = must(train.fit(net, source, {
+  must(train.fit(net, source, {
     epochs = math.tointeger(plan.epochs), batch = math.min(training.batch, source.rows), rate = training.rate,
     optimizer = training.optimizer,
     schedule = training.schedule, patience = training.patience, seed = training.seed, validation = judge,
@@ -217,10 +218,12 @@ local function fit(build, source, judge, settings, folder, stage, group, report)
         epoch = step.epoch, eta = step.eta,
       }
     end,
+    finish = function(result)
+      finish(net, {
+        rows = source.rows, epochs = #result.history, loss = result.loss, best = result.best, last = result.last,
+      })
+    end,
   }))
-  return net, {
-    rows = source.rows, epochs = #result.history, loss = result.loss, best = result.best, last = result.last,
-  }
 end
 
 -- Fits the stage before the network and puts it into the model's input.
@@ -257,10 +260,12 @@ local function fit_stage(self, set, settings, folder, memory, group, report)
     end
     local source = work.together(group, new_source, input, train_split, training.rows, nil, memory)
     local judge = work.together(group, validation, input, set.splits.valid)
-    made = fit(build, source, judge, settings, folder, "autoencoder", group, report)
-    work.once(group, function()
-      must(made:save(path))
-    end)
+    fit(build, source, judge, settings, folder, "autoencoder", group, function(net)
+      made = net
+      work.once(group, function()
+        must(net:save(path))
+      end)
+    end, report)
   end
   input:set_encoder(made)
 end
@@ -299,7 +304,7 @@ local function run(options, report)
   work.alike(group, "has other settings or sounds", json.document(settings))
   if work.shared(group, work.once(group, begin, options.output, settings) or false) then
     local made = work.together(group, function()
-      return must(models.load(options.output))
+      return must(models.load(options.output, { synth = set.synth.options.path }))
     end)
     report { stage = "done", done = 1, total = 1, summary = made.settings.result, learner = made }
     return
@@ -331,14 +336,14 @@ local function run(options, report)
   end
   local source = work.together(group, new_source, input, set.splits.train, training.rows, self.targets, options.memory)
   local judge = work.together(group, validation, input, set.splits.valid, self.targets)
-  local result
-  self.network, result = fit(build, source, judge, settings, options.output, "network", group, report)
-  result.parameters, result.seconds = self.network:count(), core.clock() - started
-  settings.result = result
-  work.once(group, function()
-    must(self:save(options.output))
-  end)
-  report { stage = "done", done = 1, total = 1, summary = result, learner = self }
+  fit(build, source, judge, settings, options.output, "network", group, function(net, result)
+    self.network, settings.result = net, result
+    result.parameters, result.seconds = net:count(), core.clock() - started
+    work.once(group, function()
+      must(self:save(options.output))
+    end)
+  end, report)
+  report { stage = "done", done = 1, total = 1, summary = settings.result, learner = self }
 end
 
 --- Trains a network, a step a call: stop by not calling. Called again with the same

@@ -65,10 +65,12 @@ local function fit_network(settings, name, net, data, aside, report)
         eta = step.eta,
       }
     end,
+    finish = function()
+      work.once(settings.ranks, function()
+        must(net:save(join(settings.output, name), { type = "f16" }))
+      end)
+    end,
   }))
-  work.once(settings.ranks, function()
-    must(net:save(join(settings.output, name), { type = "f16" }))
-  end)
   return result.history[#result.history].validation
 end
 

@@ -3,6 +3,7 @@
 local arguments = require "ym2612ml.cli.arguments"
 local card = require "ym2612ml.cli.evaluate.card"
 local learner = require "ym2612ml.cli.evaluate.learner"
+local synth = require "ym2612ml.cli.synth"
 local ym = require "ym2612ml"
 
 local M = {}
@@ -68,6 +69,7 @@ end
 local function define_learner(command)
   command:option("--model", "Judge this model instead: a folder of `train --model`."):argname("DIR")
   command:option("--data", "With --model: sounds to judge it by, a folder of `dataset --synth`."):argname("DIR")
+  synth.define_code(command, "With --model: ")
   command:option("--split", "With --model: which of them. Default: test."):choices({ "train", "valid", "test" })
   command:option("--csv", "With --model: file for the figures of every parameter, as CSV."):argname("FILE")
   command:option("--sounds", "With --model: file for what was told of every sound, as CSV."):argname("FILE")

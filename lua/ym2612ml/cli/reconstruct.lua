@@ -7,6 +7,7 @@ local opn2 = require "ym2612ml.synths.opn2"
 local paths = require "ym2612ml.cli.paths"
 local reconstruction = require "ym2612ml.learner.reconstruction"
 local sounds = require "ym2612ml.sounds"
+local synth = require "ym2612ml.cli.synth"
 local values_of = require "ym2612ml.cli.values"
 local ym = require "ym2612ml"
 
@@ -24,6 +25,7 @@ function M.define(command)
   command:argument("FILE", "Sound files, or folders of them: WAV, FLAC, AIFF, Ogg, MP3 and others, at any rate.")
     :args("+"):target("sounds")
   command:option("--model", "The model: a folder of `train --model`."):argname("DIR"):count(1)
+  synth.define_code(command)
   command:option("-o --output", "Folder for the files."):argname("DIR"):default("reconstructions")
   command:flag("--trim", "Leave out what is before the note's onset.")
   command:flag("--json", "Print one JSON document instead of tables.")
@@ -100,7 +102,7 @@ end
 ---@param options table as defined above
 ---@param report table
 function M.run(options, report)
-  local learner, message = models.load(options.model)
+  local learner, message = models.load(options.model, { synth = options.synth })
   local made_folder = learner
   if learner then
     made_folder, message = paths.make_folder(options.output)

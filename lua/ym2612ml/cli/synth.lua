@@ -76,6 +76,14 @@ function M.define(command, what)
     "Length of a sound. Default: the synthesizer's.")
 end
 
+--- Adds the option that tells the code of a user's synthesizer, which no file is trusted with.
+---@param command table
+---@param before? string  what has to be there for it, for its help
+function M.define_code(command, before)
+  command:option("--synth", (before or "") .. "Lua file of the synthesizer, where it is not one of the module's: it "
+    .. "is run."):argname("FILE")
+end
+
 --- The synthesizer that the options tell.
 ---@param options table  as defined above; of opn2 also note, held, chip, patches and prior
 ---@return ym2612ml.Synth? synth

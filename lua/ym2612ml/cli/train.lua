@@ -37,6 +37,7 @@ function M.define(command)
   command:option("--model", "Train this published network instead: "
     .. table.concat(ym.learner.names, ", ") .. "."):argname("NAME")
   command:option("--data", "With --model: sounds to learn from, a folder of `dataset --synth`."):argname("DIR")
+  synth_options.define_code(command, "With --model: ")
   command:option("--targets", "With --model: learn parameters in classes, as values, or each by its kind. "
     .. "Default: as published."):choices({ "classes", "values", "kinds" })
   command:option("--loss", "With --model: of classes. Default: as published."):choices({ "softmax", "bce" })

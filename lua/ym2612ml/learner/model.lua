@@ -136,27 +136,29 @@ local function suits(self, network)
   return table.concat(heard, " ") == table.concat(self.input.shape, " ")
 end
 
---- Reads a model that `train` made. Of a synthesizer that a user wrote, the file that the
---- model names is run.
+--- Reads a model that `train` made.
 ---@param folder string
+---@param options? {synth: string}  the Lua file of a synthesizer that a user wrote, which is run
 ---@return ym2612ml.Learner? learner
 ---@return string? message  names the file
----@return string? kind  "io", "format"
-function M.load(folder)
+---@return string? kind  "io", "format"; "input": the synthesizer is a user's, and no file was
+---  given
+function M.load(folder, options)
   check.type(folder, "string", 1, "load")
+  options = check.options(options, synths.recall_rules, 2, "load")
   local settings, message, kind = read_settings(folder)
   if not settings then
     return nil, message, kind
   end
   local fine, self = attempt(function()
     local synth
-    synth, message, kind = synths.get(settings.synth.name, settings.synth.options)
+    synth, message, kind = synths.recall(settings.synth, options.synth)
     return synth and M.new(settings, synth)
   end)
   if not fine then
     return nil, ("%s/%s: is damaged (%s)"):format(folder, M.files.model, tostring(self)), "format"
   elseif not self then
-    return nil, message, kind
+    return nil, ("%s/%s: %s"):format(folder, M.files.model, message), kind
   end
   local stage = self.architecture.stage
   if stage then

@@ -73,7 +73,7 @@ local function annealed(net, share)
   end
 end
 
-local function fit(options, sizes, net, training, report)
+local function fit(options, sizes, net, training, finish, report)
   local data = examples.training(training, options.copies, sizes.latents, options.seed)
   must(train.fit(net, data, {
     epochs = options.epochs, batch = options.batch, rate = options.rate, schedule = annealed(net, options.anneal),
@@ -82,6 +82,7 @@ local function fit(options, sizes, net, training, report)
     each = function(step)
       report { stage = "network", done = step.done, total = step.total, loss = step.loss, eta = step.eta }
     end,
+    finish = finish,
   }))
 end
 
@@ -150,17 +151,19 @@ function M.steps(options)
   return steps.new(function(report)
     local training, aside = read(options, report)
     local net = network.build(sizes, { free = options.free, seed = options.seed })
-    fit(options, sizes, net, training, report)
-    local space = spaces.new(net, sizes)
-    space.centre, space.spread = aggregate(space, training)
-    space.figures = figures(space, net, training, aside, options.seed)
-    space.settings = {
-      copies = options.copies, epochs = options.epochs, batch = options.batch, rate = options.rate,
-      decay = options.decay, free = options.free, anneal = options.anneal, seed = options.seed,
-      validation = options.validation,
-      patches = store.sha256(tokens.classes(training):bytes()),
-    }
-    must(space:save(options.output))
+    local space
+    fit(options, sizes, net, training, function()
+      space = spaces.new(net, sizes)
+      space.centre, space.spread = aggregate(space, training)
+      space.figures = figures(space, net, training, aside, options.seed)
+      space.settings = {
+        copies = options.copies, epochs = options.epochs, batch = options.batch, rate = options.rate,
+        decay = options.decay, free = options.free, anneal = options.anneal, seed = options.seed,
+        validation = options.validation,
+        patches = store.sha256(tokens.classes(training):bytes()),
+      }
+      must(space:save(options.output))
+    end, report)
     report { stage = "saved", done = 1, total = 1, summary = space.figures }
   end)
 end

@@ -310,13 +310,15 @@ end
 ---@field index table  index.json, decoded
 ---@field splits {train: ym2612ml.SoundSplit, valid: ym2612ml.SoundSplit, test: ym2612ml.SoundSplit}
 
---- Opens a data set of sounds, which must be complete. Of a synthesizer that a user wrote,
---- the file that the data set names is run.
+--- Opens a data set of sounds, which must be complete.
 ---@param folder string
+---@param options? {synth: string}  the Lua file of a synthesizer that a user wrote, which is run
 ---@return ym2612ml.SoundSet? set
 ---@return string? message
----@return string? kind  "io", "format" or "input": its synthesizer is another today
-function M.open(folder)
+---@return string? kind  "io", "format" or "input": its synthesizer is another today, or a
+---  user's of which no file was given
+function M.open(folder, options)
+  options = check.options(options, synths.recall_rules, 2, "open")
   local opened, message, kind = shards.open(folder, LAYOUT)
   if not opened then
     return nil, message, kind
@@ -325,7 +327,7 @@ function M.open(folder)
   end
   local index = opened.index
   local fine, synth
-  fine, synth, message, kind = attempt(synths.get, index.synth.name, index.synth.options)
+  fine, synth, message, kind = attempt(synths.recall, index.synth, options.synth)
   if not fine then
     return nil, ("%s: its index is damaged, or of another version (%s)"):format(folder, tostring(synth)), "format"
   elseif not synth then

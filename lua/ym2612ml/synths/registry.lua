@@ -3,6 +3,7 @@
 local attempt = require "ym2612ml.attempt"
 local check = require "ym2612ml.check"
 local files = require "ym2612ml.files"
+local line = require "ym2612ml.line"
 local synth = require "ym2612ml.synths.synth"
 
 local M = {}
@@ -99,6 +100,30 @@ function M.get(name, options)
     return nil, message, kind
   end
   return synth.new(definition, options, "get")
+end
+
+--- What an option must be that tells which Lua file a recalled synthesizer may be, for
+--- check.options.
+M.recall_rules = { synth = { type = "string" } }
+
+--- Makes the synthesizer again that a file tells of. A user's is code: it is run only from
+--- the path that the caller gives, never from one in the file.
+---@param told {name: string, options: table}
+---@param path? string  of the Lua file of a user's synthesizer
+---@return ym2612ml.Synth? synth
+---@return string? message
+---@return string? kind  "input": it is a user's, and no path was given; otherwise as of `get`
+function M.recall(told, path)
+  local options, named = {}, told.options.path
+  for name, value in pairs(told.options) do
+    options[name] = value
+  end
+  if named and not path then
+    return nil, line(("the synthesizer is code, in the file '%s' when it was used: option 'synth' has to tell which "
+      .. "Lua file may be run"):format(tostring(named))), "input"
+  end
+  options.path = named and path
+  return M.get(told.name, options)
 end
 
 return M

@@ -10,6 +10,7 @@ local M = {}
 
 local rules = {
   each = { type = "function" },
+  finish = { type = "function" },
   history = { type = "string" },
   save = { type = "string" },
   state = { type = "string" },
@@ -102,7 +103,8 @@ end
 ---  after each epoch that is the best so far; state, the path of a file with all that is
 ---  needed to go on, written after each epoch and every state_steps (0: no more) steps: a
 ---  training that finds it goes on from there, and removes it at its end. Of ranks the first
----  writes these files
+---  writes these files; finish, a function of the result that is called at the end, to save
+---  what was learned: what it raises passes through, and the state stays to go on from
 ---@return ym2612ml.Fit? result
 ---@return string? message  names the step or the path
 ---@return string? kind  "diverged", "input", "format" or "io"
@@ -140,16 +142,20 @@ function M.fit(net, data, options)
     end
   end
   local progress = training.progress
+  local result = {
+    history = progress.history, steps = training.step, last = progress.last or ended,
+    best = progress.best_epoch, loss = progress.best,
+  }
+  if progress.last and options.finish then
+    options.finish(result)
+  end
   if progress.last and options.state then
     local removed, reason, sort = remove_state(options.state, options.ranks)
     if not removed then
       return nil, reason, sort
     end
   end
-  return {
-    history = progress.history, steps = training.step, last = progress.last or ended,
-    best = progress.best_epoch, loss = progress.best,
-  }
+  return result
 end
 
 return M

@@ -73,7 +73,7 @@ function M.run(options, report)
   }, label)
   if summary and options.wav and not report.quiet then
     local set
-    set, message = ym.synths.open(options.output)
+    set, message = ym.synths.open(options.output, { synth = synth.options.path })
     if set then
       summary.wav, message = report:follow(exports.steps(set, options.wav), label)
     end

@@ -94,12 +94,12 @@ end
 
 -- The model and its data; or nil, message.
 local function open(options)
-  local learner, message = models.load(options.model)
+  local learner, message = models.load(options.model, { synth = options.synth })
   if not learner then
     return nil, message
   end
   local set
-  set, message = ym.synths.open(options.data)
+  set, message = ym.synths.open(options.data, { synth = options.synth })
   if not set then
     return nil, message
   end

@@ -150,7 +150,7 @@ function M.run(options, report)
   if not options.data then
     return report:fail("--model needs --data, a folder that `dataset --synth` made")
   end
-  local set, message = ym.synths.open(options.data)
+  local set, message = ym.synths.open(options.data, { synth = options.synth })
   local made = set
   if set then
     made, message = paths.make_folder(options.output)
