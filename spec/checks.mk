@@ -46,14 +46,14 @@ WITH_ASAN = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)"
 FAULT_TOOLS = .build/faults/allocations .build/faults/threads .build/faults/manners \
   $(if $(wildcard /proc/self/fdinfo),.build/faults/writes)
 
-.build/faults/%: spec/faults/%.c Makefile
+.build/faults/%: spec/faults/%.c Makefile spec/checks.mk
 	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE_HOST) $(CFLAGS) $(HOST_LIBS)
 
 # The host whose memory fails stands below the sanitizers, and is no code for them. With the
 # checked module it is linked with their libraries.
-.build/faults/allocations.o: spec/faults/allocations.c Makefile
+.build/faults/allocations.o: spec/faults/allocations.c Makefile spec/checks.mk
 	@mkdir -p $(@D)
 	@echo "compile $<"
 	@$(COMPILE_HOST) -c -fvisibility=default -fno-builtin $(CFLAGS)
@@ -65,7 +65,7 @@ FAULT_TOOLS = .build/faults/allocations .build/faults/threads .build/faults/mann
 	@mkdir -p $(@D)
 	@$(CC) $(call WATCHED,asan) -o $@ $< $(HOST_LIBS) -rdynamic -ldl
 
-.build/tsan/threads: spec/faults/threads.c Makefile
+.build/tsan/threads: spec/faults/threads.c Makefile spec/checks.mk
 	@mkdir -p $(@D)
 	@echo "compile $< for tsan"
 	@$(COMPILE_HOST) $(call WATCHED,tsan) $(HOST_LIBS)
@@ -125,15 +125,17 @@ faults-writes: build .build/faults/writes
 growth: build .build/faults/allocations
 	.build/faults/allocations spec/faults/growth.lua
 
-# Programs that others wrote, with the module in them.
-hosts: set-up
+# Programs that others wrote, with the module in them. Where they are there, `make test`
+# tries them too.
+host-programs:
 	$(call set_up,$(HOST_PACKAGES))
+
+hosts: set-up host-programs
 	$(AGAIN) build
 	$(LUA) $(BUSTED) spec/hosts_spec.lua
 
 # One of them, a web server, under load for two minutes, or SECONDS=600.
-load: set-up
-	$(call set_up,$(HOST_PACKAGES))
+load: set-up host-programs
 	$(AGAIN) build
 	$(LUA) spec/hosts/load.lua $(SECONDS)
 
@@ -145,7 +147,7 @@ FUZZED = audio convert gzip lua_audio lua_chip lua_failure lua_gzip lua_patch lu
 FUZZ_OBJECTS = $(FUZZED:%=.build/fuzz/%.o) $(filter-out $(FUZZED:%=.build/%.o),$(OBJECTS))
 FUZZ_SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
-.build/fuzz/%.o: src/%.c Makefile
+.build/fuzz/%.o: src/%.c Makefile spec/checks.mk
 	@mkdir -p $(@D)
 	@echo "compile $< for fuzzing"
 	@clang $(STRICT) $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link,address,undefined -Isrc \
@@ -166,7 +168,7 @@ fuzz: set-up
 COVERED = audio gzip store
 COVERED_OBJECTS = $(COVERED:%=.build/fuzz/coverage/%.o)
 
-$(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile
+$(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile spec/checks.mk
 	@mkdir -p $(@D)
 	@echo "compile $< to count its lines"
 	@$(COMPILE) -O0 -g --coverage
@@ -186,4 +188,4 @@ fuzz-coverage: build .build/fuzz/coverage/ym2612ml/core.so
 	  gcov -t -o .build/fuzz/coverage/$$source.o src/$$source.c | grep '#####' || true; \
 	done
 
-.PHONY: asan tsan valgrind stress faults faults-writes growth hosts load fuzz fuzz-coverage
+.PHONY: asan tsan valgrind stress faults faults-writes growth host-programs hosts load fuzz fuzz-coverage

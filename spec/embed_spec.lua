@@ -25,6 +25,12 @@ describe("the tracker in small", function()
     return support.run(LUA .. HOST .. " " .. arguments, folder)
   end
 
+  -- The same, of a run that is interrupted once its output has a line with this in it.
+  local function run_until(pattern, arguments)
+    return run(('-s 1000 %s >@/out & host=$!; until grep -q "%s" @/out || ! kill -0 $host; do sleep 0.1; done; '
+      .. "sleep 1; kill -INT $host; wait $host; status=$?; cat @/out; exit $status"):format(arguments, pattern))
+  end
+
   -- What it played, which must be as long as it says.
   local function recorded(out, path)
     local blocks = assert(tonumber(out:match("(%d+) blocks of 256 frames at 48000 Hz")), out)
@@ -34,7 +40,7 @@ describe("the tracker in small", function()
   end
 
   runs("plays its song while patches come", function()
-    local out, complaint, status = run("-s 2.5 -w @/song.wav " .. FLUTE)
+    local out, complaint, status = run_until("dB, algorithm", "-w @/song.wav " .. FLUTE)
     assert.equal(0, status, complaint)
     assert.equal("", complaint)
     local sound = recorded(out, folder .. "/song.wav")
@@ -53,7 +59,7 @@ describe("the tracker in small", function()
 
   runs("goes on with sounds that cannot be matched, and says so", function()
     support.write_file(folder .. "/noise.wav", "no sound")
-    local out, _, status = run("-s 0.5 @/noise.wav")
+    local out, _, status = run_until("noise.wav: ", "@/noise.wav")
     assert.equal(0, status)
     assert.truthy(out:find(folder .. "/noise.wav: ", 1, true), out)
     assert.truthy(out:find("0 patches handed over, 0 taken", 1, true), out)
@@ -62,6 +68,8 @@ describe("the tracker in small", function()
   runs("ends when a script fails, and says why", function()
     support.write_file(folder .. "/player.lua", "return function() error('out of tune', 0) end")
     support.assert_fails(LUA .. HOST .. " -f @ " .. FLUTE, folder, "host: out of tune")
+    support.write_file(folder .. "/player.lua", "return function() return '' end")
+    support.assert_fails(LUA .. HOST .. " -f @ " .. FLUTE, folder, "host: the script plays no more")
     support.write_file(folder .. "/player.lua", "return function() return ('x'):rep(2 ^ 20) end")
     support.assert_fails(LUA .. HOST .. " -f @ " .. FLUTE, folder, "1048576 bytes of sound at once")
     os.remove(folder .. "/player.lua")

@@ -146,6 +146,18 @@ describe("published networks on a synthesizer's sounds", function()
       assert.matches("named: .*trap.lua.*option 'synth'", message)
       assert.is_nil((io.open(folder .. "/trapped")))
       assert(ym.synths.open(folder .. "/named", code))
+      local index = folder .. "/named/index.json"
+      local text = support.read_file(index)
+      for _, synth in ipairs {
+        '{"name":"@/trap.lua","options":{}}', '{"name":"@/trap.lua","options":{"path":false}}',
+        '{"name":"simple_fm","options":{"path":"@/trap.lua"}}',
+      } do
+        synth = synth:gsub("@", folder)
+        support.write_file(index, (text:gsub('("synth": ){[^\n]*}', "%1" .. synth)))
+        opened, message = ym.synths.open(folder .. "/named")
+        assert.is_nil(opened)
+        assert.matches("option 'synth'", message)
+      end
       assert.is_nil((io.open(folder .. "/trapped")))
     end)
 

@@ -23,20 +23,15 @@ static enum ym_status open_sound(const char *path, int *descriptor, SNDFILE **fi
                                  SF_INFO *info, struct ym_error *error) {
 	struct stat status;
 	*file = NULL;
-	/* O_NONBLOCK: a pipe would wait here for its writer */
-	*descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (*descriptor < 0)
-		return ym_fail_system(error, path, errno);
-	if (fstat(*descriptor, &status) != 0)
-		return ym_fail_system(error, path, errno);
-	if (S_ISDIR(status.st_mode))
-		return ym_fail(error, YM_IO, "%s: is a folder", path);
-	if (!S_ISREG(status.st_mode))
-		return ym_fail(error, YM_IO, "%s: is not a regular file", path);
-	if (status.st_size == 0)
+	if (ym_open_regular(path, descriptor, error) != YM_OK)
+		return error->status;
+	if (fstat(*descriptor, &status) == 0 && status.st_size == 0)
 		return ym_fail(error, YM_INPUT, "%s: is empty", path);
 	memset(info, 0, sizeof *info);
+	errno = 0;
 	*file = sf_open_fd(*descriptor, SFM_READ, info, SF_FALSE);
+	if (*file == NULL && errno == ENOMEM)
+		return ym_no_memory(error);
 	if (*file == NULL)
 		return ym_fail(error, YM_FORMAT, "%s: is not a sound file of a known format",
 		               path);

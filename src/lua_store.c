@@ -3,6 +3,7 @@
 */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "lua_ym.h"
@@ -144,24 +145,21 @@ static int store_sha256(lua_State *L) {
 	return push_digest(L, &sum);
 }
 
-/* sha256_file(path) -> digest of the file's bytes as 64 hexadecimal digits */
+/* sha256_file(path) -> digest of the bytes of a regular file as 64 hexadecimal digits */
 static int store_sha256_file(lua_State *L) {
 	const char *path = luaL_checkstring(L, 1);
 	char buffer[16384];
 	struct ym_sha256 sum;
 	struct ym_error error;
-	FILE *file = fopen(path, "rb");
-	size_t size;
-	int number;
-	if (file == NULL) {
-		ym_fail_system(&error, path, errno);
+	ssize_t size;
+	int descriptor, number;
+	if (ym_open_regular(path, &descriptor, &error) != YM_OK)
 		return ym_push_failure(L, &error);
-	}
 	ym_sha256_begin(&sum);
-	while ((size = fread(buffer, 1, sizeof buffer, file)) > 0)
-		ym_sha256_add(&sum, buffer, size);
-	number = ferror(file) ? errno : 0;
-	fclose(file);
+	while ((size = read(descriptor, buffer, sizeof buffer)) > 0)
+		ym_sha256_add(&sum, buffer, (size_t)size);
+	number = size < 0 ? errno : 0;
+	close(descriptor);
 	if (number != 0) {
 		ym_fail_system(&error, path, number);
 		return ym_push_failure(L, &error);

@@ -33,6 +33,20 @@ bool ym_write_all(int descriptor, const void *bytes, size_t size) {
 	return true;
 }
 
+enum ym_status ym_open_regular(const char *path, int *descriptor,
+                               struct ym_error *error) {
+	struct stat status;
+	*descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*descriptor >= 0 && fstat(*descriptor, &status) == 0 && S_ISREG(status.st_mode))
+		return YM_OK;
+	if (*descriptor < 0)
+		return ym_fail_system(error, path, errno);
+	close(*descriptor);
+	*descriptor = -1;
+	return ym_fail(error, YM_IO, "%s: is %s", path,
+	               S_ISDIR(status.st_mode) ? "a folder" : "not a regular file");
+}
+
 /* Whether path is the file that is open as descriptor. */
 static bool is_same_file(int descriptor, const char *path) {
 	struct stat opened, named;
@@ -44,11 +58,12 @@ static bool is_same_file(int descriptor, const char *path) {
 ** it is in use. Returns its descriptor, or -1 with errno set. */
 static int create(const char *temporary) {
 	int descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	struct stat opened;
 	if (descriptor < 0)
 		return -1;
-	/* Between the two, another process may have taken it for abandoned. */
+	/* Between the two, another process may have taken it for abandoned, and removed it. */
 	if ((flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
-	    !is_same_file(descriptor, temporary)) {
+	    (fstat(descriptor, &opened) == 0 && opened.st_nlink == 0)) {
 		close(descriptor);
 		errno = EEXIST;
 		return -1;
@@ -57,9 +72,10 @@ static int create(const char *temporary) {
 }
 
 /* Removes a temporary file that nobody has locked: what a program that was ended left.
-** Where files cannot be locked it stays. Returns whether it is gone. */
+** Where files cannot be locked it stays. NFS locks only what is open to be written. Returns
+** whether it is gone. */
 static bool remove_abandoned(const char *temporary) {
-	int descriptor = open(temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int descriptor = open(temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	bool removed = false;
 	if (descriptor < 0)
 		return false;

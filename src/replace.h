@@ -1,7 +1,8 @@
 /*
-** Files that appear whole or not at all: written under a temporary name in the folder
+** Files that can be trusted to be files, and that appear whole or not at all: written under a temporary name in the folder
 ** of their target, then renamed over it. One that a program left which was ended meanwhile,
-** or whose folder was not there for a while, is removed when another file is written there.
+** or whose folder was not there for a while, is removed when another file is written there,
+** if the file system can lock files.
 */
 #ifndef REPLACE_H
 #define REPLACE_H
@@ -29,6 +30,11 @@ enum ym_status ym_replacement_commit(struct ym_replacement *replacement,
 
 /* Closes and removes it. */
 void ym_replacement_abandon(struct ym_replacement *replacement);
+
+/* Opens a file to be read, which may lie at a path that a stranger told: nothing waits here
+** as for the writer of a pipe, and what is no regular file is YM_IO. */
+enum ym_status ym_open_regular(const char *path, int *descriptor,
+                               struct ym_error *error);
 
 /* YM_IO, or YM_MEMORY for ENOMEM: "path: " and what the error number means. */
 enum ym_status ym_fail_system(struct ym_error *error, const char *path, int number);

@@ -31,6 +31,7 @@ struct user {
 	double seconds;
 	const char *record;
 	SNDFILE *file;
+	long unwritten; /* blocks that did not go into it */
 	char **sounds;
 	int count, asked;
 	sigset_t signals;
@@ -73,7 +74,8 @@ static bool open_file(struct user *user) {
 static void write_recorded(struct user *user) {
 	const struct block *block;
 	while (user->file && (block = ring_to_read(&user->host.recorded))) {
-		sf_writef_float(user->file, block->samples, BLOCK);
+		if (sf_writef_float(user->file, block->samples, BLOCK) != BLOCK)
+			user->unwritten++;
 		ring_did_read(&user->host.recorded);
 	}
 }
@@ -87,7 +89,8 @@ static bool interrupted(struct user *user) {
 /* Asks for the next sound, round and round. */
 static void ask(struct user *user) {
 	const char *path = user->sounds[user->asked++ % user->count];
-	mailbox_send(&user->host.requests, path, strlen(path));
+	if (!mailbox_send(&user->host.requests, path, strlen(path)))
+		fprintf(stderr, "host: %s: this path is too long\n", path);
 }
 
 /* Until the time is over, a thread stops, or the user does. */
@@ -143,6 +146,7 @@ static void report(const struct host *host) {
 int main(int count, char **arguments) {
 	static struct user user;
 	pthread_t threads[3];
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!read_arguments(&user, count, arguments)) {
 		fprintf(stderr,
 		        "usage: host [-s seconds] [-b blocks] [-w file.wav] [-f folder] "
@@ -163,7 +167,9 @@ int main(int count, char **arguments) {
 		pthread_join(threads[i], NULL);
 	write_recorded(&user);
 	report(&user.host);
-	bool fine = !user.file || sf_close(user.file) == 0;
+	bool fine = (!user.file || sf_close(user.file) == 0) && user.unwritten == 0;
+	if (!fine)
+		fprintf(stderr, "host: %s: could not be written whole\n", user.record);
 	if (user.host.unsaved > 0)
 		fprintf(stderr, "host: %llu blocks are not in %s\n",
 		        (unsigned long long)user.host.unsaved, user.record);

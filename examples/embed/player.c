@@ -60,11 +60,17 @@ static void keep_full(struct player *player, SRC_STATE *resampler) {
 	const struct timespec half_a_block = {.tv_nsec = 500000000L * BLOCK / RATE};
 	while (!atomic_load(&host->stopping)) {
 		struct block *block = ring_to_write(&host->ahead);
-		if (!block)
+		if (!block) {
 			nanosleep(&half_a_block, NULL);
-		else if (src_callback_read(resampler, RATE / CHIP_RATE, BLOCK,
-		                           block->samples) == BLOCK)
+		} else if (src_callback_read(resampler, RATE / CHIP_RATE, BLOCK,
+		                             block->samples) == BLOCK) {
 			ring_wrote(&host->ahead);
+		} else {
+			if (!host->player.problem[0])
+				snprintf(host->player.problem, sizeof host->player.problem,
+				         "the script plays no more");
+			return;
+		}
 	}
 }
 

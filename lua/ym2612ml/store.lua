@@ -179,7 +179,8 @@ local function repeated_name(text)
       until found == '"'
       at = last + 1
       if text:find("^%s*:", at) then
-        local name, names = json.decode(text:sub(place, last)), open[#open]
+        local name, names = text:sub(place + 1, last - 1), open[#open]
+        name = name:find("\\", 1, true) and json.decode('"' .. name .. '"') or name
         if names[name] then
           return name
         end

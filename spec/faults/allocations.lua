@@ -143,7 +143,7 @@ function Sweep:told()
     counts.faults and (", %d FAULTS"):format(counts.faults) or "")
 end
 
-local totals = { points = 0, runs = 0, raised = 0, told = 0, survived = 0, faults = 0 }
+local totals = { points = 0, tried = 0, runs = 0, raised = 0, told = 0, survived = 0, faults = 0 }
 
 local function add_up(counts)
   for name, count in pairs(counts) do
@@ -157,8 +157,8 @@ local function sweep_section(sweep)
   for _, what in ipairs { "lua", "module", "threads" } do
     local count = sweep:requests(what)
     points[#points + 1] = count
-    totals.points = totals.points + count
     local stride = math.max(section.stride, math.ceil(count / most))
+    totals.points, totals.tried = totals.points + count, totals.tried + math.ceil(count / stride)
     for _, how in ipairs { "once", "onwards" } do
       local number = stride == 1 and 1 or 1 + sweep.runs % stride
       while sweep:try(what, how, number) do
@@ -219,7 +219,7 @@ local function sweep_loading()
     if faults.alive() ~= alive then
       fault("load %s: %d blocks are alive, not %d", name, faults.alive(), alive)
     end
-    totals.points = totals.points + requests
+    totals.points, totals.tried = totals.points + requests, totals.tried + math.ceil(requests / stride)
     add_up(counts)
     print(("loading %-13s %5d lua, every %d: %s"):format(name, requests, stride,
       Sweep.told { counts = counts }))
@@ -242,8 +242,8 @@ if not only or only == "loading" then
   sweep_loading()
 end
 support.remove_folder(folder)
-print(("%d points, %d runs: %d raised, %d told, %d survived; %d faults"):format(totals.points, totals.runs,
-  totals.raised, totals.told, totals.survived, found_faults))
+print(("%d of %d points, %d runs: %d raised, %d told, %d survived; %d faults"):format(totals.tried, totals.points,
+  totals.runs, totals.raised, totals.told, totals.survived, found_faults))
 if found_faults > 0 then
   error("faults were found", 0)
 end

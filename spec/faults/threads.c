@@ -115,7 +115,9 @@ static void judge(struct plan *plan, lua_State *L, int index, const char *where)
 static lua_State *learn_answers(struct plan *plan) {
 	lua_State *L = open_works(plan);
 	plan->works = (int)luaL_len(L, -1);
-	for (int i = 0; i < plan->works && i < MOST_WORKS; i++) {
+	if (plan->works > MOST_WORKS)
+		plan->works = MOST_WORKS;
+	for (int i = 0; i < plan->works; i++) {
 		struct work *work = &plan->work[i];
 		lua_geti(L, -1, i + 1);
 		lua_getfield(L, -1, "name");
@@ -294,6 +296,9 @@ static int close_half_done(struct plan *plan) {
 	if (L != NULL)
 		lua_close(L);
 	printf("%s\n", answer);
+	/* the kernel may show a thread for a moment after it was joined */
+	for (int look = 0; look < 100 && entries("/proc/self/task") > threads; look++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	threads = entries("/proc/self/task") - threads;
 	files = entries("/proc/self/fd") - files;
 	printf("threads left %d, files left open %d\n", threads, files);

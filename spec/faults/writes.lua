@@ -16,18 +16,18 @@ end
 
 local wanted, every = arg[1] or "all", math.tointeger(tonumber(arg[2] or 1))
 local runs, problems = 0, 0
-print(("%-20s %-6s %-7s %6s %8s %6s %9s"):format("command", "start", "failure", "points", "refused", "whole",
-  "problems"))
+print(("%-20s %-6s %-7s %6s %8s %6s %6s %9s"):format("command", "start", "failure", "points", "refused", "whole",
+  "spared", "problems"))
 for _, case in ipairs(commands) do
   for _, start in ipairs(wanted == "all" and { "empty", "old" } or wanted == case.name and { "empty", "old" } or {}) do
     case.start = start
     sweeps.sweep(case, every, function(result)
-      print(("%-20s %-6s %-7s %6d %8d %6d %9d"):format(result.name, result.start, result.kind, result.points,
-        result.refused, result.whole, #result.problems))
+      print(("%-20s %-6s %-7s %6d %8d %6d %6d %9d"):format(result.name, result.start, result.kind, result.points,
+        result.refused, result.whole, result.spared, #result.problems))
       for _, problem in ipairs(result.problems) do
         print("  " .. problem)
       end
-      runs, problems = runs + result.points, problems + #result.problems
+      runs, problems = runs + result.points - result.spared, problems + #result.problems
     end)
   end
 end

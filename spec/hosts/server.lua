@@ -4,6 +4,8 @@ local support = require "spec.support"
 
 local M = {}
 
+local LOOKS = 1200 -- a twentieth of a second each
+
 -- A command's path, or nil where it is missing. Debian's servers are where not everybody looks.
 local function find(name)
   for folder in (os.getenv("PATH") .. ":/usr/sbin:/usr/local/sbin"):gmatch("[^:]+") do
@@ -57,14 +59,15 @@ local function try(folder, port)
   local server = setmetatable({ id = assert(pipe:read("l")), folder = folder, port = port }, Server)
   pipe:close()
   server.url = "http://127.0.0.1:" .. port
-  repeat
+  for _ = 1, LOOKS do
     if not is_alive(server.id) then
       return nil
+    elseif server:log():find("server started", 1, true) then
+      return server
     end
     os.execute("sleep 0.05")
-    local log = server:log()
-  until log:find("server started", 1, true)
-  return is_alive(server.id) and server or nil
+  end
+  server:stop()
 end
 
 --- Starts the example on a free port.
@@ -106,14 +109,18 @@ function Server:memory()
   return math.tointeger(support.read_file("/proc/" .. self.id .. "/status"):match("VmRSS:%s+(%d+)"))
 end
 
---- Ends it in order.
+--- Ends it in order; raises where it does not end.
 ---@return string log
 function Server:stop()
   os.execute("kill -TERM " .. self.id)
-  while is_alive(self.id) do
+  for _ = 1, LOOKS do
+    if not is_alive(self.id) then
+      return self:log()
+    end
     os.execute("sleep 0.05")
   end
-  return self:log()
+  os.execute("kill -KILL " .. self.id)
+  error("lighttpd does not end: " .. self:log())
 end
 
 return M

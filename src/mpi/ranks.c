@@ -13,6 +13,9 @@ enum { LETTER = 1 }; /* tag of messages, apart from those of exchanges */
 ** works. */
 static const double look_every = 5e-4;
 
+/* Seconds that one who leaves waits for its messages to be taken. */
+static const double patience = 1;
+
 /* What MPI says of a code. */
 static enum ym_status settle(int code, struct ym_error *error) {
 	char text[MPI_MAX_ERROR_STRING + 1] = "";
@@ -72,6 +75,11 @@ enum ym_status ym_ranks_start(struct ym_ranks *ranks, struct ym_error *error) {
 	return settle(code, error);
 }
 
+static void rest(void) {
+	const struct timespec time = {0, (long)(look_every * 1e9)};
+	nanosleep(&time, NULL);
+}
+
 /* A message on its way. */
 struct ym_post {
 	struct ym_post *next;
@@ -105,10 +113,15 @@ static int move_posts(struct ym_ranks *ranks) {
 	return MPI_SUCCESS;
 }
 
-/* Where a meeting did not come about, what was begun of it still needs its group. What was
-** never taken of messages needs its memory for as long as MPI runs. */
+/* Where a meeting did not come about, what was begun of it still needs its group. What is
+** not taken of messages in time needs its memory for as long as MPI runs. */
 enum ym_status ym_ranks_stop(struct ym_ranks *ranks, struct ym_error *error) {
-	int code = MPI_SUCCESS;
+	double until = MPI_Wtime() + patience;
+	int code = move_posts(ranks);
+	while (code == MPI_SUCCESS && ranks->posted != NULL && MPI_Wtime() < until) {
+		rest();
+		code = move_posts(ranks);
+	}
 	for (int purpose = 0; code == MPI_SUCCESS && purpose < YM_PURPOSES; purpose++)
 		if (!ranks->asked[purpose])
 			code = MPI_Comm_free(&ranks->group[purpose]);
@@ -135,11 +148,6 @@ int ym_ranks_processors(void) {
 
 enum ym_status ym_ranks_barrier(struct ym_ranks *ranks, struct ym_error *error) {
 	return settle(MPI_Barrier(ranks->group[YM_WORK]), error);
-}
-
-static void rest(void) {
-	const struct timespec time = {0, (long)(look_every * 1e9)};
-	nanosleep(&time, NULL);
 }
 
 enum ym_status ym_ranks_meet(struct ym_ranks *ranks, enum ym_purpose purpose,

@@ -22,6 +22,10 @@ M.rules = {
   prior = { type = "string" },
 }
 
+--- Options that tell files that random patches come from.
+---@type string[]
+M.sources = { "patches", "prior" }
+
 -- What random patches never vary: the LFO and what hangs on it, and SSG-EG.
 local CONSTANT = { lfo = -1, ams = 0, fms = 0, am = 0, ssg = 0 }
 

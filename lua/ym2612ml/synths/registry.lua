@@ -106,23 +106,28 @@ end
 --- check.options.
 M.recall_rules = { synth = { type = "string" } }
 
---- Makes the synthesizer again that a file tells of. A user's is code: it is run only from
---- the path that the caller gives, never from one in the file.
+--- Makes the synthesizer again that a file tells of, to be played, not to be drawn from. A
+--- user's is code, and run only from the path that the caller gives. No path in the file is
+--- followed.
 ---@param told {name: string, options: table}
 ---@param path? string  of the Lua file of a user's synthesizer
 ---@return ym2612ml.Synth? synth
 ---@return string? message
 ---@return string? kind  "input": it is a user's, and no path was given; otherwise as of `get`
 function M.recall(told, path)
-  local options, named = {}, told.options.path
+  local built_in = not told.options.path and BUILT_IN[told.name]
+  if not built_in and not path then
+    return nil, line(("the synthesizer is code, in the file '%s' when it was used: option 'synth' has to tell which "
+      .. "Lua file may be run"):format(tostring(told.options.path or told.name))), "input"
+  end
+  local options = {}
   for name, value in pairs(told.options) do
     options[name] = value
   end
-  if named and not path then
-    return nil, line(("the synthesizer is code, in the file '%s' when it was used: option 'synth' has to tell which "
-      .. "Lua file may be run"):format(tostring(named))), "input"
+  options.path = not built_in and path or nil
+  for _, name in ipairs(built_in and built_in.sources or {}) do
+    options[name] = nil
   end
-  options.path = named and path
   return M.get(told.name, options)
 end
 
