@@ -38,7 +38,7 @@ struct user {
 };
 
 static bool read_arguments(struct user *user, int count, char **arguments) {
-	long ahead = 4;
+	long ahead = 16;
 	user->seconds = 10;
 	user->host.folder = "examples/embed";
 	for (int letter; (letter = getopt(count, arguments, "s:b:w:f:")) != -1;) {
