@@ -11,6 +11,7 @@ local M = {}
 
 local KINDS = { io = true, format = true, input = true }
 local LONGEST = 1000 -- bytes of a message
+local FIELDS = ym.patch.fields() -- asked once: a copy is made of them each time
 
 local open = io.open -- before there is a trap about it
 
@@ -51,7 +52,7 @@ local function in_words(name)
 end
 
 local function check_same(patch, back, what)
-  for _, field in ipairs(ym.patch.fields()) do
+  for _, field in ipairs(FIELDS) do
     local a = field.operator and patch[field.operator] or patch
     local b = field.operator and back[field.operator] or back
     expect((a[field.name] or 0) == (b[field.name] or 0), "%s: %s was %s, comes back as %s", what, field.name,
