@@ -141,7 +141,7 @@ load: set-up
 # REAL=folder of patch files to begin with, too. The renderer against the chip comes last.
 RUNS = 1000000
 FUZZED = audio convert gzip lua_audio lua_chip lua_failure lua_gzip lua_patch lua_store \
-  lua_tensor lua_ym opn2 patch replace sha256 slot store tensor ym
+  lua_streams lua_tensor lua_ym opn2 patch replace sha256 slot store streams tensor ym
 FUZZ_OBJECTS = $(FUZZED:%=.build/fuzz/%.o) $(filter-out $(FUZZED:%=.build/%.o),$(OBJECTS))
 FUZZ_SANITIZE = -O2 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 
@@ -166,7 +166,7 @@ fuzz: set-up
 	$(HERE) $(LUA) spec/fuzz/render.lua
 
 # Which lines of each reader are run by the corpus and by what the last `make fuzz` kept.
-COVERED = audio gzip store
+COVERED = audio gzip store streams
 COVERED_OBJECTS = $(COVERED:%=.build/fuzz/coverage/%.o)
 
 $(COVERED_OBJECTS): .build/fuzz/coverage/%.o: src/%.c Makefile

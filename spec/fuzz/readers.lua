@@ -191,8 +191,8 @@ add("chip", {}, function(bytes)
 end)
 
 -- Files of music are decoded, mined, and played for a moment.
-add("vgm", { "vgm/file.lua", "vgm/decoder.lua", "vgm/streams.lua", "vgm/banks.lua", "vgm/writes.lua",
-  "vgm/mining.lua", "vgm/player.lua" }, function(bytes, path)
+add("vgm", { "vgm/file.lua", "vgm/decoder.lua", "vgm/writes.lua", "vgm/mining.lua",
+  "vgm/player.lua" }, function(bytes, path)
   local writes, header, tags = ym.vgm.decode(bytes)
   if accepted(writes, header, tags) then
     expect(writes:shape()[2] == 4, "writes of another shape")
