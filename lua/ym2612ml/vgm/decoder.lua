@@ -47,10 +47,10 @@ function Decoder:stop(reason)
   self.ended = true
 end
 
---- Writes what streams play up to now: before something else is written or changes them.
-function Decoder:catch_up()
+-- Writes what streams play before a tick: when something else is written or changes them.
+local function catch_up(self, tick)
   if self.streaming then
-    self.streams:advance(self.tick, self.samples)
+    self.streams:advance(tick, self.samples)
   end
 end
 
@@ -156,7 +156,7 @@ local function step(self, command, position)
     self:note(known.note)
   end
   if known.handle then
-    self:catch_up()
+    catch_up(self, self.tick)
     known.handle(self, position)
   end
 end
@@ -165,14 +165,14 @@ end
 local function write_sample(self, write)
   local value = self.samples and self.streams:sample(0, self.sample)
   if value then
-    self:catch_up()
+    catch_up(self, self.tick)
     write(self.tick, 0, DAC, value)
   end
   self.sample = self.sample + 1
 end
 
---- Decodes on until a time has come, or the commands end. A single command may wait up to
---- 65,535 ticks, so what is decoded can go so far beyond.
+--- Decodes on until a time has come, or the commands end. What is written comes before that
+--- time, but a single command may wait beyond it, up to 65,535 ticks.
 ---@param tick number
 ---@param write fun(tick: integer, port: integer, register: integer, value: integer)
 ---@param most? integer  commands after which it pauses before that: any number of them
@@ -187,7 +187,7 @@ function Decoder:run(tick, write, most)
       self:stop(CUT_SHORT)
     elseif command == 0x52 or command == 0x53 then
       if second then
-        self:catch_up()
+        catch_up(self, self.tick)
         write(self.tick, command - 0x52, first, second)
         self.at = position + 3
       else
@@ -204,7 +204,7 @@ function Decoder:run(tick, write, most)
       step(self, command, position)
     end
   end
-  self:catch_up()
+  catch_up(self, math.min(self.tick, tick))
 end
 
 --- Seconds of a count of ticks.

@@ -20,16 +20,20 @@ end
 -- Plays a file, so many ticks of it, into a tensor (frames, 2) at the chip's own rate. What
 -- the chip is behind with comes at once.
 local function play(source, loops, chip, ticks, per_tick, samples)
-  local total, position = #samples, 0 -- frames
+  local total, position, target = #samples, 0, 0 -- frames, frames, ticks
   local rows = core.tensor.new({ writes.MOST_OF_CHUNK, 4 }, "i32")
   local gathered = core.vgm.writes(rows, per_tick, ticks)
   local decoder, add = decoders.new(source, { loops = loops, samples = gathered }), writes.adder(gathered)
   local raw = samples:type() == "i32"
   while position < total do
     gathered:clear(position)
-    decoder:run(math.min(decoder.tick + writes.CHUNK, ticks), add, writes.COMMANDS)
-    local finished = decoder.ended or decoder.tick >= ticks
-    local until_frame = finished and total or math.floor(decoder.tick * per_tick)
+    if decoder.tick >= target then
+      target = math.min(target + writes.CHUNK, ticks)
+    end
+    decoder:run(target, add, writes.COMMANDS)
+    local now = math.min(decoder.tick, target)
+    local finished = decoder.ended or now >= ticks
+    local until_frame = finished and total or math.floor(now * per_tick)
     local chunk = rows:slice(1, gathered:count())
     local part = chip:play(chunk, math.max(0, until_frame - position), raw)
     local fitting = math.min(#part, total - position)

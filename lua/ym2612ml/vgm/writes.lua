@@ -5,14 +5,10 @@ local file = require "ym2612ml.vgm.file"
 
 local M = {}
 
---- Ticks and commands decoded at a time.
-M.CHUNK, M.COMMANDS = file.RATE // 4, 1 << 18
-
-local LONGEST_WAIT = 0xFFFF -- ticks of one command
-local STREAMS = 4 -- that play at once, of at most a sample a tick each
-
---- Writes that come of so much, with the wait that may go beyond.
-M.MOST_OF_CHUNK = M.COMMANDS + STREAMS * (M.CHUNK + LONGEST_WAIT)
+--- Ticks and commands decoded at a time, and how many writes come of so much at most: four
+--- streams may play, each of a sample a tick.
+M.CHUNK, M.COMMANDS = file.RATE // 20, 1 << 13
+M.MOST_OF_CHUNK = M.COMMANDS + 4 * M.CHUNK
 
 local LATEST = 1 << 30 -- ticks: 6.7 hours
 local MOST = 12 << 20 -- in memory: 192 MiB; samples at 44,100 Hz for 4 min 45 s
