@@ -108,12 +108,22 @@ for _, format in ipairs(ym.patch.formats()) do
   end)
 end
 
-add("detect", { "formats/init.lua", "patch.lua" }, function(bytes, path)
+add("detect", { "formats/init.lua", "formats/layout.lua", "formats/cursor.lua", "formats/rows.lua", "patch.lua" }, function(bytes, path)
   read_patches(bytes)
   local list, notes, kind = ym.patch.read_all(path)
   if accepted(list, notes, kind, path) then
     check_notes(notes)
   end
+  local name = ym.patch.detect(bytes)
+  expect(name == nil or by_name[name], "detected as %s", tostring(name))
+  local one, other = { ym.patch.decode(bytes) }, { ym.patch.read(path) }
+  accepted(table.unpack(one, 1, 3))
+  accepted(other[1], other[2], other[3], path)
+  if one[1] then
+    expect(list and #list == 1 and other[1], "one patch, but not of the file")
+  end
+  local rows, message, failure = ym.dataset.read_patches(path)
+  accepted(rows, message, failure, path)
 end)
 
 add("dx7", { "dx7.lua" }, function(bytes, path)
@@ -248,8 +258,11 @@ add("table", { "bank.lua" }, function(_, path)
   local rows, message, kind = ym.dataset.read_patches(path)
   if accepted(rows, message, kind, path) then
     for _, row in ipairs(rows) do
-      expect(row.message or ym.patch.check(row.patch) == nil or true, "a row of nothing")
+      ym.patch.check(row.patch)
     end
+  end
+  for _, row in ipairs(assert(ym.dataset.read_patches(path:match "^(.*)/"))) do
+    expect(row.patch or accepted(nil, row.message, "format", path) == false, "a row of nothing")
   end
 end)
 
