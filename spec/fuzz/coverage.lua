@@ -27,6 +27,7 @@ local READING = {
   ["nn/network.lua"] = "check_tensors fill replay rebuild Network:restore M.load",
   ["nn/recorder.lua"] = "M.new",
   ["pca.lua"] = "make suits rebuild M.load Pca:ratios Pca:transform",
+  ["shards.lua"] = "read_json is_count index_problem plan M.open",
   ["prior.lua"] = "prior_lists is_weights M.problem M.read",
   ["bank.lua"] = "filled patch_of_row split_csv read_table is_table read_file M.read_patches",
   ["vgm/file.lua"] = "u32 unit_at read_text read_tags version_text read_chip M.parse M.load",

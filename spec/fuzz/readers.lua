@@ -108,7 +108,9 @@ for _, format in ipairs(ym.patch.formats()) do
   end)
 end
 
-add("detect", { "formats/init.lua", "formats/layout.lua", "formats/cursor.lua", "formats/rows.lua", "patch.lua" }, function(bytes, path)
+add("detect", {
+  "formats/init.lua", "formats/layout.lua", "formats/cursor.lua", "formats/rows.lua", "patch.lua",
+}, function(bytes, path)
   read_patches(bytes)
   local list, notes, kind = ym.patch.read_all(path)
   if accepted(list, notes, kind, path) then
@@ -278,6 +280,17 @@ add("ledger", { "cli/match/ledger.lua" }, function(_, path)
   end
 end)
 
+-- The index of a data set, whose shards are not there.
+add("dataset", { "shards.lua" }, function(_, path)
+  local data, message, kind = ym.dataset.open(path:match "^(.*)/")
+  if accepted(data, message, kind, path) then
+    local shard = data.shards[1] or data.missing[1]
+    if shard then
+      accepted(require("ym2612ml.shards").read(shard))
+    end
+  end
+end)
+
 for _, reader in ipairs(M) do
   M[reader.name] = reader
 end
@@ -286,7 +299,7 @@ end
 ---@param name string
 ---@return string
 function M.file_name(name)
-  return ({ ledger = ".matches.json", table = "input.csv" })[name] or "input"
+  return ({ ledger = ".matches.json", table = "input.csv", dataset = "index.json" })[name] or "input"
 end
 
 --- Gives bytes to a reader. Raises where something does not hold. The traps must be set.

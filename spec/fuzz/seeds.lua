@@ -88,6 +88,15 @@ local function add_tensors()
   add("chip", chip:save())
 end
 
+local function add_set()
+  local place = support.new_folder()
+  support.finish(ym.dataset.steps {
+    output = place .. "/set", count = 2, shard_records = 2, held = { 0.05, 0.05 }, release = 0.01,
+  })
+  add("dataset", support.read_file(place .. "/set/index.json"))
+  support.remove_folder(place)
+end
+
 local function add_music()
   local audition = assert(ym.vgm.encode({ named "one", named "two" }, { held = 0.02, release = 0, gap = 0.02 }))
   add("vgm", audition)
@@ -182,6 +191,7 @@ end
 
 add_formats()
 add_tensors()
+add_set()
 add_music()
 add_sounds()
 add_texts()
