@@ -83,6 +83,26 @@ describe("audio #c", function()
     end
   end)
 
+  it("refuses hours of near silence that a small file unpacks to, and reads minutes of it", function()
+    local samples = ym.tensor.new { 25200000 }
+    samples[7] = 1
+    local bytes = ym.audio.encode(samples, 44100, { format = "flac" })
+    local name = write_bytes("bomb.flac", bytes)
+    local sound, message, kind = ym.audio.read(name)
+    assert.is_nil(sound)
+    assert.equal(("%s: holds more than 25165824 frames in %d bytes, expected at most 100 a byte of what is so long")
+      :format(name, #bytes), message)
+    assert.equal("input", kind)
+    write_bytes("bomb.flac", ym.audio.encode(samples:slice(1, 5000000), 44100, { format = "flac" }))
+    assert.equal(5000000, #assert(ym.audio.read(name)).samples)
+    local rng = ym.rng.new {}
+    for i = 1, 150000 do
+      samples[i] = rng:uniform(-1, 1) -- which no format packs
+    end
+    write_bytes("bomb.flac", ym.audio.encode(samples, 44100, { format = "flac" }))
+    assert.equal(#samples, #assert(ym.audio.read(name)).samples)
+  end)
+
   it("mixes channels to their mean", function()
     local sound = assert(ym.audio.read(wav("stereo.wav", 1, 16, 2, 8000,
       ("<i2i2i2i2i2i2"):pack(1000, 3000, -2000, 2000, 0, 10))))

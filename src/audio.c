@@ -11,22 +11,28 @@
 
 #include "replace.h"
 
-enum { BLOCK = 4096 /* frames read or written at once */, CLIPPED_RUN = 3 };
+enum {
+	BLOCK = 4096, /* frames read or written at once */
+	CLIPPED_RUN = 3,
+	DENSEST = 100, /* frames a byte of a file that is no bomb: what is near silence */
+};
 #define LONGEST     ((size_t)1 << 28) /* frames */
+#define LONG        ((size_t)3 << 23) /* frames that, with a copy, take 224 MiB */
 #define LARGEST     1e15f             /* powers of larger samples would overflow */
 #define SILENT_SPAN 1e-7f /* between the largest and smallest sample: -140 dB */
 
 const char *const ym_audio_format_names[] = {"wav", "flac", NULL};
 
-/* Opens path as a file; *file is NULL on failure. */
+/* Opens path as a file of *size bytes; *file is NULL on failure. */
 static enum ym_status open_sound(const char *path, int *descriptor, SNDFILE **file,
-                                 SF_INFO *info, struct ym_error *error) {
+                                 SF_INFO *info, size_t *size, struct ym_error *error) {
 	struct stat status;
 	*file = NULL;
 	if (ym_open_regular(path, descriptor, error) != YM_OK)
 		return error->status;
 	if (fstat(*descriptor, &status) == 0 && status.st_size == 0)
 		return ym_fail(error, YM_INPUT, "%s: is empty", path);
+	*size = (size_t)status.st_size;
 	memset(info, 0, sizeof *info);
 	errno = 0;
 	*file = sf_open_fd(*descriptor, SFM_READ, info, SF_FALSE);
@@ -55,6 +61,7 @@ struct reader {
 	float *block; /* BLOCK interleaved frames */
 	int *run;     /* of each channel: samples at full scale so far, with their sign */
 	float full_scale;
+	size_t size; /* bytes of the file */
 	size_t room; /* of sound->samples */
 	float lowest, highest;
 	float apart; /* largest distance of a channel from the mean */
@@ -125,6 +132,11 @@ static enum ym_status read_frames(const char *path, SNDFILE *file,
 		if (sound->count > LONGEST)
 			return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,
 			               (double)LONGEST / sound->rate);
+		if (sound->count >= LONG && sound->count / DENSEST > reader->size)
+			return ym_fail(error, YM_INPUT,
+			               "%s: holds more than %zu frames in %zu bytes, expected at "
+			               "most %d a byte of what is so long",
+			               path, LONG, reader->size, DENSEST);
 	} while (frames > 0);
 	if (sound->count == 0)
 		return ym_fail(error, YM_INPUT, "%s: is empty", path);
@@ -143,7 +155,8 @@ enum ym_status ym_audio_read(const char *path, struct ym_sound *sound,
 	SNDFILE *file = NULL;
 	SF_INFO info;
 	struct reader reader = {.lowest = INFINITY, .highest = -INFINITY};
-	enum ym_status status = open_sound(path, &descriptor, &file, &info, error);
+	enum ym_status status = open_sound(path, &descriptor, &file, &info, &reader.size,
+	                                   error);
 	memset(sound, 0, sizeof *sound);
 	if (status == YM_OK) {
 		sound->rate = info.samplerate;

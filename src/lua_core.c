@@ -29,5 +29,6 @@ int luaopen_ym2612ml_core(lua_State *L) {
 	ym_open_heads(L);
 	ym_open_neighbours(L);
 	ym_open_synths(L);
+	ym_open_streams(L);
 	return 1;
 }

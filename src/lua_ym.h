@@ -39,6 +39,7 @@ void ym_open_neighbours(lua_State *L);
 void ym_open_search(lua_State *L);
 void ym_open_metrics(lua_State *L);
 void ym_open_synths(lua_State *L);
+void ym_open_streams(lua_State *L);
 
 /* Raises "not enough memory", as Lua itself does: without a place in the source. */
 int ym_raise_no_memory(lua_State *L);

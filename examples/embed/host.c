@@ -10,7 +10,7 @@
 ** and writes the file. No lock is shared, and no Lua value leaves its state.
 **
 ** -s  how long, default 10; Ctrl-C ends it before
-** -b  blocks of 256 frames that are played ahead, default 4: 21 ms
+** -b  blocks of 256 frames that are played ahead, default 16: 85 ms
 ** -w  keeps what was played
 ** -f  where the scripts are, default examples/embed
 */

@@ -419,9 +419,12 @@ function M.open(folder, layout)
   if problem then
     return nil, ("%s: %s"):format(path, problem), "format"
   end
-  local opened = { index = index, shards = {}, missing = {} }
+  local opened, there = { index = index, shards = {}, missing = {} }, {}
+  for _, name in ipairs(files.list(folder) or {}) do -- not one by one: an index may tell of 300,000
+    there[name] = true
+  end
   for _, shard in ipairs(plan(folder, index, layout, store.sha256(bytes))) do
-    local list = M.made(shard) and opened.shards or opened.missing
+    local list = there[shard.name] and opened.shards or opened.missing
     list[#list + 1] = shard
   end
   return opened

@@ -4,7 +4,6 @@ local attempt = require "ym2612ml.attempt"
 local audition = require "ym2612ml.vgm.audition"
 local check = require "ym2612ml.check"
 local core = require "ym2612ml.core"
-local decoders = require "ym2612ml.vgm.decoder"
 local files = require "ym2612ml.files"
 local mining = require "ym2612ml.vgm.mining"
 local patches = require "ym2612ml.patch"
@@ -130,12 +129,11 @@ end
 
 -- Writes, header and tags of a file.
 local function read(source)
-  local decoder = decoders.new(source)
-  local all, message, kind = writes.all(decoder)
+  local all, notes, kind = writes.all(source)
   if not all then
-    return nil, message, kind
+    return nil, notes, kind
   end
-  source.header.notes = decoder.notes
+  source.header.notes = notes
   return all, source.header, source.tags
 end
 

@@ -11,6 +11,7 @@ local M = {}
 
 local KINDS = { io = true, format = true, input = true }
 local LONGEST = 1000 -- bytes of a message
+local FIELDS = ym.patch.fields() -- asked once: a copy is made of them each time
 
 local open = io.open -- before there is a trap about it
 
@@ -51,7 +52,7 @@ local function in_words(name)
 end
 
 local function check_same(patch, back, what)
-  for _, field in ipairs(ym.patch.fields()) do
+  for _, field in ipairs(FIELDS) do
     local a = field.operator and patch[field.operator] or patch
     local b = field.operator and back[field.operator] or back
     expect((a[field.name] or 0) == (b[field.name] or 0), "%s: %s was %s, comes back as %s", what, field.name,
@@ -107,12 +108,24 @@ for _, format in ipairs(ym.patch.formats()) do
   end)
 end
 
-add("detect", { "formats/init.lua", "patch.lua" }, function(bytes, path)
+add("detect", {
+  "formats/init.lua", "formats/layout.lua", "formats/cursor.lua", "formats/rows.lua", "patch.lua",
+}, function(bytes, path)
   read_patches(bytes)
   local list, notes, kind = ym.patch.read_all(path)
   if accepted(list, notes, kind, path) then
     check_notes(notes)
   end
+  local name = ym.patch.detect(bytes)
+  expect(name == nil or by_name[name], "detected as %s", tostring(name))
+  local one, other = { ym.patch.decode(bytes) }, { ym.patch.read(path) }
+  accepted(table.unpack(one, 1, 3))
+  accepted(other[1], other[2], other[3], path)
+  if one[1] then
+    expect(list and #list == 1 and other[1], "one patch, but not of the file")
+  end
+  local rows, message, failure = ym.dataset.read_patches(path)
+  accepted(rows, message, failure, path)
 end)
 
 add("dx7", { "dx7.lua" }, function(bytes, path)
@@ -190,8 +203,8 @@ add("chip", {}, function(bytes)
 end)
 
 -- Files of music are decoded, mined, and played for a moment.
-add("vgm", { "vgm/file.lua", "vgm/decoder.lua", "vgm/streams.lua", "vgm/banks.lua", "vgm/writes.lua",
-  "vgm/mining.lua", "vgm/player.lua" }, function(bytes, path)
+add("vgm", { "vgm/file.lua", "vgm/decoder.lua", "vgm/writes.lua", "vgm/mining.lua",
+  "vgm/player.lua" }, function(bytes, path)
   local writes, header, tags = ym.vgm.decode(bytes)
   if accepted(writes, header, tags) then
     expect(writes:shape()[2] == 4, "writes of another shape")
@@ -247,8 +260,11 @@ add("table", { "bank.lua" }, function(_, path)
   local rows, message, kind = ym.dataset.read_patches(path)
   if accepted(rows, message, kind, path) then
     for _, row in ipairs(rows) do
-      expect(row.message or ym.patch.check(row.patch) == nil or true, "a row of nothing")
+      ym.patch.check(row.patch)
     end
+  end
+  for _, row in ipairs(assert(ym.dataset.read_patches(path:match "^(.*)/"))) do
+    expect(row.patch or accepted(nil, row.message, "format", path) == false, "a row of nothing")
   end
 end)
 
@@ -264,6 +280,17 @@ add("ledger", { "cli/match/ledger.lua" }, function(_, path)
   end
 end)
 
+-- The index of a data set, whose shards are not there.
+add("dataset", { "shards.lua" }, function(_, path)
+  local data, message, kind = ym.dataset.open(path:match "^(.*)/")
+  if accepted(data, message, kind, path) then
+    local shard = data.shards[1] or data.missing[1]
+    if shard then
+      accepted(require("ym2612ml.shards").read(shard))
+    end
+  end
+end)
+
 for _, reader in ipairs(M) do
   M[reader.name] = reader
 end
@@ -272,7 +299,7 @@ end
 ---@param name string
 ---@return string
 function M.file_name(name)
-  return ({ ledger = ".matches.json", table = "input.csv" })[name] or "input"
+  return ({ ledger = ".matches.json", table = "input.csv", dataset = "index.json" })[name] or "input"
 end
 
 --- Gives bytes to a reader. Raises where something does not hold. The traps must be set.

@@ -88,15 +88,48 @@ local function add_tensors()
   add("chip", chip:save())
 end
 
+local function add_set()
+  local place = support.new_folder()
+  support.finish(ym.dataset.steps {
+    output = place .. "/set", count = 2, shard_records = 2, held = { 0.05, 0.05 }, release = 0.01,
+  })
+  add("dataset", support.read_file(place .. "/set/index.json"))
+  support.remove_folder(place)
+end
+
 local function add_music()
   local audition = assert(ym.vgm.encode({ named "one", named "two" }, { held = 0.02, release = 0, gap = 0.02 }))
   add("vgm", audition)
+  -- characters of two units, and the half of one
+  local tagged = ym.vgm.encode({ named "one" }, { held = 0.02, release = 0, gap = 0.02,
+    tags = { track = "\u{1D11E}a", author = "\u{1F600}" } })
+  add("vgm", tagged)
+  add("vgm", (tagged:gsub("\x1E\xDDa\0", "a\0b\0")))
+  -- one patch loud, quieter, so quiet that a carrier is silent, and of another balance
+  local list = {}
+  for i, levels in ipairs { { 20, 20, 20, 60 }, { 28, 28, 28, 68 }, { 100, 100, 100, 127 }, { 20, 28, 20, 60 } } do
+    list[i] = {}
+    for key, value in pairs(support.PATCH) do
+      list[i][key] = value
+    end
+    list[i].algorithm = 7
+    for operator, level in ipairs(levels) do
+      list[i][operator] = {}
+      for key, value in pairs(support.PATCH[operator]) do
+        list[i][operator][key] = value
+      end
+      list[i][operator].tl = level
+    end
+  end
+  add("vgm", ym.vgm.encode(list, { held = 0.02, release = 0, gap = 0.02 }))
   add("vgm", core.gzip(audition))
   add("gzip", core.gzip(audition))
   -- streams of samples, a data block, waits, a loop
   local commands = string.pack("<BBBI4", 0x67, 0x66, 0, 8) .. "\1\2\3\4\5\6\7\8"
+    .. string.pack("<BBBI4", 0x67, 0x66, 0, 2) .. "\9\10"
     .. "\x90\0\2\0\x2A\x91\0\0\1\0" .. string.pack("<BBI4", 0x92, 0, 8000)
     .. string.pack("<BBI4BI4", 0x93, 0, 0, 0x81, 8) .. "\x61\x20\0\x95\0\0\0\1\x62\x94\0"
+    .. string.pack("<BBI4BI4", 0x93, 0, 0, 2, 500) .. string.pack("<BI4", 0xE0, 0) .. "\x81\x90\0\2\0\x2A"
     .. string.pack("<BI4", 0xE0, 2) .. "\x81\x82\x52\x28\xF0\x70\x63\x4F\1\xA2\1\2\x66"
   local head = "Vgm " .. string.pack("<I4I4I4I4I4I4I4I4", 0, 0x160, 0, 0, 0, 500, 0x40 - 0x1C, 500)
     .. string.pack("<I4I4I4I4I4", 0, 0, 7670454, 0, 0x0C)
@@ -158,6 +191,7 @@ end
 
 add_formats()
 add_tensors()
+add_set()
 add_music()
 add_sounds()
 add_texts()

@@ -1,7 +1,6 @@
 -- The commands of a VGM file as writes to the chip, each with its time.
-local banks = require "ym2612ml.vgm.banks"
+local core = require "ym2612ml.core"
 local file = require "ym2612ml.vgm.file"
-local streams = require "ym2612ml.vgm.streams"
 
 local M = {}
 
@@ -15,20 +14,19 @@ Decoder.__index = Decoder
 
 --- Makes a decoder that stands before the first command.
 ---@param source ym2612ml.VgmFile
----@param options? {loops: integer?, keys_only: boolean?}  how often the part to repeat is
----  played, default 1; keys_only: without the writes of samples, and without notes on what is
----  not played
+---@param options? {loops: integer?, samples: userdata?}  how often the part to repeat is
+---  played, default 1; samples: core.vgm.writes, where those of streams go. Without, no samples
+---  are written at all, nor notes on what is not played
 ---@return table decoder  with `tick` = now, `ended`, and `notes`, what was passed over
 function M.new(source, options)
   options = options or {}
-  local samples = {}
   local decoder = {
     bytes = source.bytes, at = source.data, loop = source.loop, version = source.version,
-    loops = options.loops or 1, keys_only = options.keys_only or false,
+    loops = options.loops or 1, samples = options.samples, streaming = false,
     tick = 0, ended = false, notes = { table.unpack(source.header.notes) }, noted = {},
-    banks = samples, sample = 0, -- the next one of bank 0 that 0x8n writes
-    last_block = 0, -- position of the last data block: a repetition does not add it again
-    streams = streams.new(source.bytes, samples),
+    sample = 0, -- the next one of bank 0 that 0x8n writes
+    last_block = 0, -- where the last data block ends: a repetition adds none again
+    streams = core.vgm.streams(source.bytes),
   }
   return setmetatable(decoder, Decoder)
 end
@@ -49,19 +47,15 @@ function Decoder:stop(reason)
   self.ended = true
 end
 
---- Lets time pass.
----@param ticks integer
----@param write function  as of `run`
-function Decoder:wait(ticks, write)
-  local now = self.tick + ticks
-  if not self.keys_only and self.streams.playing[1] then
-    self.streams:advance(now, write)
+-- Writes what streams play before a tick: when something else is written or changes them.
+local function catch_up(self, tick)
+  if self.streaming then
+    self.streams:advance(tick, self.samples)
   end
-  self.tick = now
 end
 
 -- Commands by their first byte: `length` in bytes, with it; `note`: what is passed over;
--- `handle(decoder, position, write)`, where there is something to do.
+-- `handle(decoder, position)`, where there is something to do.
 local COMMANDS = {}
 
 local function define(first, last, length, note, handle)
@@ -83,14 +77,14 @@ define(0xA2, 0xA3, 3, file.SECOND_CHIP)
 define(0xC0, 0xDF, 4, OTHERS)
 define(0xE1, 0xFF, 5, OTHERS)
 
-define(0x61, 0x61, 3, nil, function(self, position, write)
-  self:wait(unpack("<I2", self.bytes, position + 1), write)
+define(0x61, 0x61, 3, nil, function(self, position)
+  self.tick = self.tick + unpack("<I2", self.bytes, position + 1)
 end)
-define(0x62, 0x62, 1, nil, function(self, _, write)
-  self:wait(735, write)
+define(0x62, 0x62, 1, nil, function(self)
+  self.tick = self.tick + 735
 end)
-define(0x63, 0x63, 1, nil, function(self, _, write)
-  self:wait(882, write)
+define(0x63, 0x63, 1, nil, function(self)
+  self.tick = self.tick + 882
 end)
 define(0x66, 0x66, 1, nil, function(self)
   self.loops = self.loops - 1
@@ -109,9 +103,8 @@ define(0x67, 0x67, 7, nil, function(self, position)
   end
   self.at = position + 7 + size
   if kind < 0x40 and position > self.last_block then
-    self.banks[kind] = self.banks[kind] or banks.new()
-    self.last_block = position
-    if not self.banks[kind]:add(position + 7, size) then
+    self.last_block = self.at - 1
+    if not self.streams:add_block(kind, position + 7, size) then
       self:note("samples beyond those that commands can number are not played")
     end
   elseif kind >= 0x40 and kind < 0x80 then
@@ -125,10 +118,12 @@ define(0x91, 0x91, 5, nil, function(self, position)
   self.streams:set_data(byte(self.bytes, position + 1, position + 4))
 end)
 define(0x92, 0x92, 6, nil, function(self, position)
-  self.streams:set_frequency(unpack("<BI4", self.bytes, position + 1))
+  local id, frequency = unpack("<BI4", self.bytes, position + 1)
+  self.streams:set_frequency(id, frequency)
 end)
 define(0x93, 0x93, 11, nil, function(self, position)
   local id, start, flags, length = unpack("<BI4BI4", self.bytes, position + 1)
+  self.streaming = self.samples ~= nil
   self.streams:start(id, start, flags, length, self.tick)
 end)
 define(0x94, 0x94, 2, nil, function(self, position)
@@ -136,6 +131,7 @@ define(0x94, 0x94, 2, nil, function(self, position)
 end)
 define(0x95, 0x95, 5, nil, function(self, position)
   local id, block, flags = unpack("<BI2B", self.bytes, position + 1)
+  self.streaming = self.samples ~= nil
   self.streams:start_block(id, block, flags, self.tick)
 end)
 define(0xE0, 0xE0, 5, nil, function(self, position)
@@ -143,7 +139,7 @@ define(0xE0, 0xE0, 5, nil, function(self, position)
 end)
 
 -- One of the rarer commands.
-local function step(self, command, position, write)
+local function step(self, command, position)
   local known = COMMANDS[command]
   if not known then
     return self:stop(("command 0x%02X at byte %d is not known"):format(command, position - 1))
@@ -156,26 +152,27 @@ local function step(self, command, position, write)
     return self:stop(CUT_SHORT)
   end
   self.at = position + length
-  if known.note and not self.keys_only then
+  if known.note and self.samples then
     self:note(known.note)
   end
   if known.handle then
-    known.handle(self, position, write)
+    catch_up(self, self.tick)
+    known.handle(self, position)
   end
 end
 
 -- 0x80 to 0x8F: the next sample.
 local function write_sample(self, write)
-  local bank = self.banks[0]
-  local position = not self.keys_only and bank and bank:find(self.sample)
-  if position then
-    write(self.tick, 0, DAC, byte(self.bytes, position))
+  local value = self.samples and self.streams:sample(0, self.sample)
+  if value then
+    catch_up(self, self.tick)
+    write(self.tick, 0, DAC, value)
   end
   self.sample = self.sample + 1
 end
 
---- Decodes on until a time has come, or the commands end. A single command may wait up to
---- 65,535 ticks, so what is decoded can go so far beyond.
+--- Decodes on until a time has come, or the commands end. What is written comes before that
+--- time, but a single command may wait beyond it, up to 65,535 ticks.
 ---@param tick number
 ---@param write fun(tick: integer, port: integer, register: integer, value: integer)
 ---@param most? integer  commands after which it pauses before that: any number of them
@@ -190,23 +187,24 @@ function Decoder:run(tick, write, most)
       self:stop(CUT_SHORT)
     elseif command == 0x52 or command == 0x53 then
       if second then
+        catch_up(self, self.tick)
         write(self.tick, command - 0x52, first, second)
         self.at = position + 3
       else
         self:stop(CUT_SHORT)
       end
-    elseif command >= 0x70 and command <= 0x8F then
+    elseif command >= 0x70 and command <= 0x7F then
       self.at = position + 1
-      if command >= 0x80 then
-        write_sample(self, write)
-        self:wait(command & 15, write)
-      else
-        self:wait(command - 0x6F, write)
-      end
+      self.tick = self.tick + command - 0x6F
+    elseif command >= 0x80 and command <= 0x8F then
+      self.at = position + 1
+      write_sample(self, write)
+      self.tick = self.tick + (command & 15)
     else
-      step(self, command, position, write)
+      step(self, command, position)
     end
   end
+  catch_up(self, math.min(self.tick, tick))
 end
 
 --- Seconds of a count of ticks.

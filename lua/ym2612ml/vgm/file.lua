@@ -15,6 +15,8 @@ M.CLOCK = 7670454
 M.SECOND_CHIP = "the second YM2612 is not played"
 
 local MOST = 1 << 26 -- bytes of a file, unpacked
+local MOST_PACKED, DENSEST = 1 << 21, 100 -- bytes that any packed file may hold; how often its
+-- own size, where it holds more: music is not packed so well, only a bomb is
 local MOST_TAGS = 1 << 20 -- bytes of the tags
 local LEAST = 0x40 -- bytes of a head
 local HEAD = 0x80 -- bytes of the head that is written, which version 1.51 begins to need
@@ -157,7 +159,7 @@ end
 ---@return string? kind  "format"
 function M.parse(bytes)
   if bytes:find("^\x1F\x8B") then
-    local unpacked, message, kind = core.gunzip(bytes, MOST)
+    local unpacked, message, kind = core.gunzip(bytes, math.min(MOST, math.max(MOST_PACKED, DENSEST * #bytes)))
     if not unpacked then
       return nil, message, kind
     end

@@ -133,7 +133,7 @@ function Miner:add(source, path)
     keys[channel], pitches[channel] = 0, 0
   end
   local clock = source.header.clock or files.CLOCK
-  local decoder = decoders.new(source, { keys_only = true })
+  local decoder = decoders.new(source)
 
   local function press(tick, value)
     local channel = value & 3

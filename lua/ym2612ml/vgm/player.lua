@@ -10,35 +10,39 @@ local M = {}
 -- of samples aside; and whether there is more.
 local function measure(source, loops, longest)
   local count = 0
-  local decoder = decoders.new(source, { loops = loops, keys_only = true })
+  local decoder = decoders.new(source, { loops = loops })
   decoder:run(longest, function()
     count = count + 1
   end)
   return math.min(decoder.tick, longest), count, not decoder.ended
 end
 
--- Plays so many ticks into a tensor (frames, 2) at the chip's own rate.
-local function play(decoder, chip, ticks, per_tick, samples)
-  local total, position = #samples, 0 -- frames
-  local write, take = writes.gather()
-  local function write_at(tick, port, register, value)
-    if tick <= ticks then
-      -- what the chip is behind with comes at once
-      write(math.max(0, math.floor(tick * per_tick) - position), port, register, value)
-    end
-  end
+-- Plays a file, so many ticks of it, into a tensor (frames, 2) at the chip's own rate. What
+-- the chip is behind with comes at once.
+local function play(source, loops, chip, ticks, per_tick, samples)
+  local total, position, target = #samples, 0, 0 -- frames, frames, ticks
+  local rows = core.tensor.new({ writes.MOST_OF_CHUNK, 4 }, "i32")
+  local gathered = core.vgm.writes(rows, per_tick, ticks)
+  local decoder, add = decoders.new(source, { loops = loops, samples = gathered }), writes.adder(gathered)
   local raw = samples:type() == "i32"
   while position < total do
-    decoder:run(math.min(decoder.tick + writes.CHUNK, ticks), write_at, writes.COMMANDS)
-    local finished = decoder.ended or decoder.tick >= ticks
-    local until_frame = finished and total or math.floor(decoder.tick * per_tick)
-    local part = chip:play(take(), math.max(0, until_frame - position), raw)
+    gathered:clear(position)
+    if decoder.tick >= target then
+      target = math.min(target + writes.CHUNK, ticks)
+    end
+    decoder:run(target, add, writes.COMMANDS)
+    local now = math.min(decoder.tick, target)
+    local finished = decoder.ended or now >= ticks
+    local until_frame = finished and total or math.floor(now * per_tick)
+    local chunk = rows:slice(1, gathered:count())
+    local part = chip:play(chunk, math.max(0, until_frame - position), raw)
     local fitting = math.min(#part, total - position)
     if fitting > 0 then
       samples:slice(position + 1, position + fitting):copy(part:slice(1, fitting))
       position = position + fitting
     end
   end
+  return decoder
 end
 
 -- Both sides of samples (frames, 2) at another rate.
@@ -69,8 +73,8 @@ function M.play(source, options)
     return nil, "plays nothing on a YM2612", "input"
   end
   local samples = core.tensor.new({ frames, 2 }, options.raw and "i32" or "f32")
-  local decoder = decoders.new(source, { loops = options.loops })
-  play(decoder, core.chip.new { chip = options.chip or source.header.chip }, ticks, native / file.RATE, samples)
+  local chip = core.chip.new { chip = options.chip or source.header.chip }
+  local decoder = play(source, options.loops, chip, ticks, native / file.RATE, samples)
   if more then
     decoder:note(("what comes after %g seconds is left out"):format(options.longest))
   end

@@ -1,62 +1,55 @@
 -- Writes to the chip with their times, as tensors.
 local core = require "ym2612ml.core"
+local decoders = require "ym2612ml.vgm.decoder"
 local file = require "ym2612ml.vgm.file"
 
 local M = {}
 
---- Ticks and commands decoded at a time.
-M.CHUNK, M.COMMANDS = file.RATE // 4, 1 << 18
+--- Ticks and commands decoded at a time, and how many writes come of so much at most: four
+--- streams may play, each of a sample a tick.
+M.CHUNK, M.COMMANDS = file.RATE // 20, 1 << 13
+M.MOST_OF_CHUNK = M.COMMANDS + 4 * M.CHUNK
 
 local LATEST = 1 << 30 -- ticks: 6.7 hours
-local MOST = 1 << 24 -- in memory: 256 MB
+local MOST = 12 << 20 -- in memory: 192 MiB; samples at 44,100 Hz for 4 min 45 s
 
---- Makes a place for writes to gather.
----@return fun(time: integer, port: integer, register: integer, value: integer) write
----@return fun(): ym2612ml.Tensor take  gives the writes since it was last called: i32
----  (writes, 4)
-function M.gather()
-  local numbers, used = {}, 0
-  local function write(time, port, register, value)
-    numbers[used + 1], numbers[used + 2], numbers[used + 3], numbers[used + 4] = time, port, register, value
-    used = used + 4
+--- A function for the decoder that adds to writes.
+---@param writes userdata  core.vgm.writes
+---@return fun(tick: integer, port: integer, register: integer, value: integer)
+function M.adder(writes)
+  local add = writes.add
+  return function(tick, port, register, value)
+    add(writes, tick, port, register, value)
   end
-  local function take()
-    local gathered, count = numbers, used // 4
-    numbers, used = {}, 0
-    if count == 0 then
-      return core.tensor.new({ 0, 4 }, "i32")
-    end
-    return core.tensor.from(gathered, "i32"):reshape { count, 4 }
-  end
-  return write, take
 end
 
---- All writes of a file.
----@param decoder table
----@return ym2612ml.Tensor? writes  i32 (writes, 4): ticks, port, register, value
----@return string? message
----@return string? kind  "format": there are too many
-function M.all(decoder)
-  local write, take = M.gather()
-  local chunks, count = {}, 0
-  while not decoder.ended and decoder.tick < LATEST do
-    decoder:run(math.min(decoder.tick + M.CHUNK, LATEST), write, M.COMMANDS)
-    local chunk = take()
-    chunks[#chunks + 1] = #chunk > 0 and chunk or nil
-    count = count + #chunk
-    if count > MOST then
-      return nil, ("more than %d writes"):format(MOST), "format"
-    end
+-- Gathers all writes of a file in the rows of a tensor, as far as there are rows and writes
+-- are not too many. Returns how many there are, and the notes.
+local function gather(source, rows)
+  local writes = core.vgm.writes(rows)
+  local decoder, add = decoders.new(source, { samples = writes }), M.adder(writes)
+  while not decoder.ended and decoder.tick < LATEST and writes:count() <= MOST do
+    decoder:run(math.min(decoder.tick + M.CHUNK, LATEST), add, M.COMMANDS)
   end
   if not decoder.ended then
     decoder:stop("what comes after 6.7 hours is not read")
   end
-  local writes, row = core.tensor.new({ count, 4 }, "i32"), 0
-  for _, chunk in ipairs(chunks) do
-    writes:slice(row + 1, row + #chunk):copy(chunk)
-    row = row + #chunk
+  return writes:count(), decoder.notes
+end
+
+--- All writes of a file. They are counted first, so that memory is taken once.
+---@param source ym2612ml.VgmFile
+---@return ym2612ml.Tensor? writes  i32 (writes, 4): ticks, port, register, value
+---@return string[]|string notes  what was passed over; or the message
+---@return string? kind  "format": there are too many
+function M.all(source)
+  local count = gather(source, core.tensor.new({ 0, 4 }, "i32"))
+  if count > MOST then
+    return nil, ("more than %d writes"):format(MOST), "format"
   end
-  return writes
+  local rows = core.tensor.new({ count, 4 }, "i32")
+  local _, notes = gather(source, rows)
+  return rows, notes
 end
 
 return M
