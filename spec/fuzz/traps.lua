@@ -1,5 +1,8 @@
 -- Shuts the doors that nothing read may go through: code, commands, other files written.
 -- A door that is tried stays noted, however the error is caught.
+local core = require "ym2612ml.core"
+local lfs = require "ym2612ml.filesystem"
+
 local M = { tried = nil }
 
 local function shut(owner, name, may)
@@ -32,6 +35,7 @@ function M.set()
     shut(_G, "load"), shut(_G, "loadfile"), shut(_G, "dofile"), shut(_G, "require", is_ours),
     shut(os, "execute"), shut(os, "remove"), shut(os, "rename"), shut(os, "tmpname"), shut(os, "exit"),
     shut(io, "popen"), shut(io, "tmpfile"), shut(io, "open", reads), shut(package, "loadlib"),
+    shut(core.store, "write"), shut(core.audio, "write"), shut(lfs, "mkdir"),
   }
   return function()
     for _, open in ipairs(openers) do
