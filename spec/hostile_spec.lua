@@ -35,6 +35,7 @@ describe("files of strangers", function()
         for name in lfs.dir(("%s/%s"):format(CORPUS, reader.name)) do
           if name:sub(1, 1) ~= "." then
             local bytes = support.read_file(("%s/%s/%s"):format(CORPUS, reader.name, name))
+            traps.own = path
             assert(files.write(path, bytes))
             readers.try(reader.name, bytes, path)
             count = count + 1

@@ -1,9 +1,10 @@
 -- Shuts the doors that nothing read may go through: code, commands, other files written.
--- A door that is tried stays noted, however the error is caught.
+-- A door that is tried stays noted, however the error is caught. The file `own` may be written:
+-- the one to be read.
 local core = require "ym2612ml.core"
 local lfs = require "ym2612ml.filesystem"
 
-local M = { tried = nil }
+local M = { tried = nil, own = nil }
 
 local function shut(owner, name, may)
   local open = owner[name]
@@ -22,6 +23,10 @@ local function reads(_, mode)
   return mode == nil or mode == "r" or mode == "rb"
 end
 
+local function is_own(path)
+  return path == M.own
+end
+
 -- Parts of the module may still be loaded when they are first needed.
 local function is_ours(name)
   return name:find("^ym2612ml%.[%w_.]+$") or package.loaded[name] ~= nil
@@ -35,7 +40,7 @@ function M.set()
     shut(_G, "load"), shut(_G, "loadfile"), shut(_G, "dofile"), shut(_G, "require", is_ours),
     shut(os, "execute"), shut(os, "remove"), shut(os, "rename"), shut(os, "tmpname"), shut(os, "exit"),
     shut(io, "popen"), shut(io, "tmpfile"), shut(io, "open", reads), shut(package, "loadlib"),
-    shut(core.store, "write"), shut(core.audio, "write"), shut(lfs, "mkdir"),
+    shut(core.store, "write", is_own), shut(core.audio, "write"), shut(lfs, "mkdir"),
   }
   return function()
     for _, open in ipairs(openers) do
