@@ -114,10 +114,12 @@ static void start_workers(struct ym_pool *pool) {
 ** for: on a busy machine that could be long. */
 void ym_pool_run(struct ym_pool *pool, size_t parts,
                  void (*work)(void *context, size_t part, int worker), void *context) {
-	begin_after_fork(pool);
-	if (parts > 1 && pool->threads > 1 && pool->started == 0)
+	bool shared = parts > 1 && pool->threads > 1;
+	if (shared) /* else spare the system call */
+		begin_after_fork(pool);
+	if (shared && pool->started == 0)
 		start_workers(pool);
-	if (parts <= 1 || pool->started == 0) {
+	if (!shared || pool->started == 0) {
 		for (size_t part = 0; part < parts; part++)
 			work(context, part, 0);
 		return;
