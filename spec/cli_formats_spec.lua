@@ -114,7 +114,7 @@ describe("the command", function()
       given("named.y12", patch("x", { game = "\xFC" }))
       assert.equal("\u{FC}", cjson.decode((run("bank list --json @/named.y12"))).files[1].patches[1].game)
       support.write_file(folder .. "/bad.txt", "ym2612ml patches\nname: x\nalgorithm: \27[2J\n")
-      assert_fails("bank list @/bad.txt", "algorithm is ?[2J, expected 0..7")
+      assert_fails("bank list @/bad.txt", "algorithm is \\27[2J, expected 0..7")
     end)
 
     it("extracts all patches or some", function()

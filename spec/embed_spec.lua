@@ -27,7 +27,7 @@ describe("the tracker in small", function()
 
   -- The same, of a run that is interrupted once its output has a line with this in it.
   local function run_until(pattern, arguments)
-    return run(('-s 1000 %s >@/out & host=$!; until grep -q "%s" @/out || ! kill -0 $host; do sleep 0.1; done; '
+    return run(('-s 1000 %s >@/out & host=$!; until grep -qs "%s" @/out || ! kill -0 $host; do sleep 0.1; done; '
       .. "sleep 1; kill -INT $host; wait $host; status=$?; cat @/out; exit $status"):format(arguments, pattern))
   end
 
