@@ -20,7 +20,7 @@ local SCRIPT = [[
 describe("other programs with Lua", function()
   local folder, expected
 
-  setup(function()
+  lazy_setup(function()
     expected = assert(load(SCRIPT .. "return checksum()"))()
   end)
 
@@ -89,12 +89,12 @@ describe("the example for lighttpd", function()
     return
   end
 
-  setup(function()
+  lazy_setup(function()
     folder = support.new_folder()
     server = servers.start(folder)
   end)
 
-  teardown(function()
+  lazy_teardown(function()
     if server then
       server:stop()
     end

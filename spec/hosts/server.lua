@@ -39,6 +39,7 @@ local function configure(folder, port)
     "server.port = " .. port)
   assert(changed == 1)
   support.write_file(folder .. "/lighttpd.conf", text)
+  support.write_file(folder .. "/log", "") -- what is started in the background may not have made it yet
 end
 
 local function is_alive(id)

@@ -33,7 +33,7 @@ end
 
 local BLOCK = 256 -- patches of a block
 local STRIDE = 1000003 -- from the seed of a block to that of the next
-local FRUITLESS = 16 -- blocks in a row of which nothing can be heard
+local FRUITLESS = 4 -- blocks in a row of which nothing can be heard
 
 --- Makes a function that draws the next block of patches. The patches of a seed are the
 --- same however many are wanted; those of the first block are what a draw of this seed
