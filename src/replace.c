@@ -35,7 +35,7 @@ bool ym_write_all(int descriptor, const void *bytes, size_t size) {
 
 enum ym_status ym_open_regular(const char *path, int *descriptor,
                                struct ym_error *error) {
-	struct stat status;
+	struct stat status = {0};
 	*descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*descriptor >= 0 && fstat(*descriptor, &status) == 0 && S_ISREG(status.st_mode))
 		return YM_OK;
