@@ -14,10 +14,11 @@
 enum {
 	BLOCK = 4096, /* frames read or written at once */
 	CLIPPED_RUN = 3,
-	DENSEST = 100, /* frames a byte of a file that is no bomb: what is near silence */
+	DENSEST =
+		64, /* frames a byte of a file that is no bomb: Opus at 6 kbit/s has so many */
 };
 #define LONGEST     ((size_t)1 << 28) /* frames */
-#define LONG        ((size_t)3 << 23) /* frames that, with a copy, take 224 MiB */
+#define LONG        ((size_t)3 << 23) /* frames that, with a copy, take 192 MiB */
 #define LARGEST     1e15f             /* powers of larger samples would overflow */
 #define SILENT_SPAN 1e-7f /* between the largest and smallest sample: -140 dB */
 
@@ -62,6 +63,7 @@ struct reader {
 	int *run;     /* of each channel: samples at full scale so far, with their sign */
 	float full_scale;
 	size_t size; /* bytes of the file */
+	size_t most; /* frames that a file of this size may hold */
 	size_t room; /* of sound->samples */
 	float lowest, highest;
 	float apart; /* largest distance of a channel from the mean */
@@ -97,9 +99,32 @@ static bool mix_block(struct reader *reader, struct ym_sound *sound, size_t fram
 	return true;
 }
 
-/* Doubles the room as frames arrive: what a header claims is not believed. */
+static size_t smaller(size_t a, size_t b) {
+	return a < b ? a : b;
+}
+
+static size_t larger(size_t a, size_t b) {
+	return a > b ? a : b;
+}
+
+/* Fails where a sound has more frames than its file may hold. */
+static enum ym_status check_length(const char *path, const struct reader *reader,
+                                   const struct ym_sound *sound,
+                                   struct ym_error *error) {
+	if (sound->count <= reader->most)
+		return YM_OK;
+	if (reader->most == LONGEST)
+		return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,
+		               (double)LONGEST / sound->rate);
+	return ym_fail(error, YM_INPUT,
+	               "%s: holds more than %zu frames in %zu bytes, expected at most %d a "
+	               "byte of what is so long",
+	               path, LONG, reader->size, DENSEST);
+}
+
+/* Doubles the room as frames arrive: a header that claims many gets no more. */
 static bool make_room(struct reader *reader, struct ym_sound *sound) {
-	size_t room = reader->room == 0 ? 16 * BLOCK : reader->room * 2;
+	size_t room = smaller(larger(reader->room * 2, 16 * BLOCK), reader->most + BLOCK);
 	float *samples;
 	if (sound->count + BLOCK <= reader->room)
 		return true;
@@ -129,14 +154,8 @@ static enum ym_status read_frames(const char *path, SNDFILE *file,
 			return ym_fail(error, YM_INPUT,
 			               "%s: holds values that are not numbers or far too large",
 			               path);
-		if (sound->count > LONGEST)
-			return ym_fail(error, YM_INPUT, "%s: is longer than %.0f seconds", path,
-			               (double)LONGEST / sound->rate);
-		if (sound->count >= LONG && sound->count / DENSEST > reader->size)
-			return ym_fail(error, YM_INPUT,
-			               "%s: holds more than %zu frames in %zu bytes, expected at "
-			               "most %d a byte of what is so long",
-			               path, LONG, reader->size, DENSEST);
+		if (check_length(path, reader, sound, error) != YM_OK)
+			return error->status;
 	} while (frames > 0);
 	if (sound->count == 0)
 		return ym_fail(error, YM_INPUT, "%s: is empty", path);
@@ -162,6 +181,7 @@ enum ym_status ym_audio_read(const char *path, struct ym_sound *sound,
 		sound->rate = info.samplerate;
 		sound->channels = info.channels;
 		reader.full_scale = full_scale(&info);
+		reader.most = smaller(larger(LONG, reader.size * DENSEST), LONGEST);
 		reader.block = ym_alloc((size_t)info.channels * BLOCK, sizeof(float));
 		reader.run = ym_alloc((size_t)info.channels, sizeof(int));
 		if (reader.block == NULL || reader.run == NULL)

@@ -1,6 +1,8 @@
 /* ym.audio, ym.pitch, ym.held and ym.survey: sound files, rates, and what a note's
 ** sound says. */
 #include <math.h>
+#include <string.h>
+#include <strings.h>
 
 #include "audio.h"
 #include "lua_ym.h"
@@ -89,8 +91,10 @@ struct encoding {
 	int bits, channels, rate;
 };
 
-/* Checks a sound of samples at arg, its rate in the next argument and options after it. */
+/* Checks a sound of samples at arg, its rate in the next argument and options after it,
+** where the format may not be told: then it is the usual one. */
 static const struct ym_tensor *check_encoding(lua_State *L, int arg,
+                                              enum ym_audio_format usual,
                                               struct encoding *encoding) {
 	static const char *const known[] = {"format", "bits", NULL};
 	const struct ym_tensor *samples = ym_check_f32(L, arg, 0);
@@ -98,7 +102,7 @@ static const struct ym_tensor *check_encoding(lua_State *L, int arg,
 	encoding->rate = (int)(check_rate(L, arg + 1) + 0.5);
 	ym_check_options(L, options, known);
 	encoding->format = (enum ym_audio_format)ym_option_choice(
-		L, options, "format", YM_AUDIO_WAV, ym_audio_format_names);
+		L, options, "format", usual, ym_audio_format_names);
 	bits = (int)ym_option_integer(L, options, "bits", 16, 16, 32);
 	luaL_argcheck(
 		L, bits == 16 || bits == 24 || (bits == 32 && encoding->format == YM_AUDIO_WAV),
@@ -113,15 +117,22 @@ static const struct ym_tensor *check_encoding(lua_State *L, int arg,
 	return samples;
 }
 
+/* The format that a path tells by its end. */
+static enum ym_audio_format format_of(const char *path) {
+	const char *ending = strrchr(path, '.');
+	return ending != NULL && strcasecmp(ending, ".flac") == 0 ? YM_AUDIO_FLAC
+	                                                          : YM_AUDIO_WAV;
+}
+
 /* audio.write(path, samples, rate, [{format = "wav" | "flac", bits = 16 | 24 | 32}])
 ** -> true, or nil, message, kind. samples: a tensor (samples), or (samples, channels)
-** for 1 to 64 channels. bits: 16 by default; 32 is float, for WAV only. Integers are
-** rounded and clamped to full scale, float is written as it is. The file appears whole
-** or not at all. */
+** for 1 to 64 channels. format: by default flac for a path that ends in .flac, else wav.
+** bits: 16 by default; 32 is float, for WAV only. Integers are rounded and clamped to
+** full scale, float is written as it is. The file appears whole or not at all. */
 static int audio_write(lua_State *L) {
 	const char *path = luaL_checkstring(L, 1);
 	struct encoding as;
-	const struct ym_tensor *samples = check_encoding(L, 2, &as);
+	const struct ym_tensor *samples = check_encoding(L, 2, format_of(path), &as);
 	struct ym_error error;
 	if (ym_audio_write(path, samples->data, samples->shape[0], as.channels, as.rate,
 	                   as.format, as.bits, &error) != YM_OK)
@@ -139,7 +150,7 @@ static int push_bytes(lua_State *L) {
 ** would write; or nil, message, kind. */
 static int audio_encode(lua_State *L) {
 	struct encoding as;
-	const struct ym_tensor *samples = check_encoding(L, 1, &as);
+	const struct ym_tensor *samples = check_encoding(L, 1, YM_AUDIO_WAV, &as);
 	struct ym_error error;
 	unsigned char *bytes;
 	size_t size;

@@ -258,7 +258,7 @@ function ym.audio.read(path, options) end
 ---@param path string
 ---@param samples ym2612ml.Tensor (samples) or (samples, channels)
 ---@param rate number Hz
----@param options? {format: "wav"|"flac", bits: 16|24|32} default wav, 16; 32 is float
+---@param options? {format: "wav"|"flac", bits: 16|24|32} default as the path ends, 16; 32 is float
 ---@return true? done
 ---@return string? message names the path
 ---@return ym2612ml.Kind? kind

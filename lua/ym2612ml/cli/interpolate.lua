@@ -88,7 +88,7 @@ local function play(list, path, options)
     samples:slice(at + 1, at + #part):copy(part)
     at = at + #part
   end
-  return ym.audio.write(path, samples, RATE, { format = files.ending(path) })
+  return ym.audio.write(path, samples, RATE)
 end
 
 -- Writes one way of patches, and how it sounds. Returns what is told of it; or nil, message.

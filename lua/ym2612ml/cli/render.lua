@@ -48,8 +48,7 @@ local function render_patch(patch, target, options)
     note = options.note, held = options.held, release = options.release,
     chip = options.chip, rate = options.rate,
   })
-  return ym.audio.write(target, samples, rate,
-    { format = files.ending(target) })
+  return ym.audio.write(target, samples, rate)
 end
 
 -- Plays a VGM file, the part that it repeats once, into a sound file.
@@ -61,7 +60,7 @@ local function render_music(path, target, options, report)
   for _, note in ipairs(notes) do
     report:note(("%s: %s"):format(path, note))
   end
-  return ym.audio.write(target, samples, rate, { format = files.ending(target) })
+  return ym.audio.write(target, samples, rate)
 end
 
 -- Plays the patches of a file, those of a bank into files with their numbers; without
