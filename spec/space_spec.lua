@@ -109,6 +109,19 @@ local function rows_in_order(list, given, asked)
 end
 
 describe("the network", function()
+  it("has no fewer weights than are foretold, and not many more", function()
+    for _, sizes in ipairs {
+      { width = 1, heads = 1, wider = 1, encoder = 1, decoder = 1, latents = 1, flows = 0, dropout = 0 },
+      { width = 64, heads = 8, wider = 1, encoder = 3, decoder = 1, latents = 2, flows = 0, dropout = 0 },
+      { width = 96, heads = 2, wider = 4, encoder = 1, decoder = 3, latents = 24, flows = 3, dropout = 0 },
+    } do
+      local count = network.build(sizes):count()
+      assert.is_true(network.fewest_weights(sizes) <= count)
+      -- besides there are tables of a thousand rows, and what conditions the layers
+      assert.is_true(count - network.fewest_weights(sizes) < 3000 * sizes.width + 20000)
+    end
+  end)
+
   local list
 
   setup(function()
@@ -431,6 +444,24 @@ describe("a space of patches", function()
       assert(space.net:save(folder .. "/net", { metadata = { space = json.encode(other) } }))
       refused(folder .. "/net", "format")
     end
+  end)
+
+  it("is not built of sizes that its file has too few weights for", function()
+    local sizes = {}
+    for name, size in pairs(space.sizes) do
+      sizes[name] = size
+    end
+    sizes.width, sizes.encoder, sizes.decoder = 8192, 256, 256 -- three terabytes
+    assert(space.net:save(folder .. "/net", { metadata = { space = require("ym2612ml.json").encode {
+      sizes = sizes, centre = space.centre, spread = space.spread,
+    } } }))
+    local build = network.build
+    finally(function() network.build = build end)
+    network.build = function() error "this is built" end
+    local loaded, message, kind = ym.space.load(folder .. "/net")
+    assert.is_nil(loaded)
+    assert.equal("format", kind)
+    assert.is_truthy(message:find(folder .. "/net", 1, true))
   end)
 
   it("comes along, or is told to be missing", function()

@@ -336,6 +336,16 @@ end
 ---@field flows integer  0: none, the posterior is a normal distribution
 ---@field dropout number
 
+--- About how many weights a network has, and never more than those: what sizes that a file
+--- tells would take is known before they are built.
+---@param sizes ym2612ml.SpaceSizes
+---@return integer count  of the layers of attention and of the flows
+function M.fewest_weights(sizes)
+  local width, latents, trait_count = sizes.width, sizes.latents, #traits()[1]
+  local layer = (4 + 2 * sizes.wider) * width * width + sizes.heads * trait_count * trait_count
+  return (sizes.encoder + sizes.decoder) * layer + sizes.flows * latents * (latents + 3) * width
+end
+
 --- Records the whole network.
 ---@param sizes ym2612ml.SpaceSizes
 ---@param options? {free: number, seed: integer}  free: nats of a patch that the latent may

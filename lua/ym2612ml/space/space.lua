@@ -109,8 +109,12 @@ local function read_description(text)
 end
 
 -- The network that these sizes make, with the weights of one from a file; nil where that has
--- others. The graph in the file is not used: it may be any.
+-- others. The graph in the file is not used: it may be any. Sizes for which there are too few
+-- weights are not built: they may be those of a network that no memory holds.
 local function with_weights(sizes, net)
+  if network.fewest_weights(sizes) > net:count() then
+    return nil
+  end
   local own, weights = network.build(sizes), net:parameters()
   local views = own:parameters()
   for name, other in pairs(weights) do
