@@ -283,7 +283,7 @@ local function read_info(shard)
   local info, bytes, kind = read_json(path)
   if not info then
     return nil, bytes, kind
-  elseif info.crc32 ~= self_checksum(info) or bytes ~= json.document(info) then
+  elseif type(info.arrays) ~= "table" or info.crc32 ~= self_checksum(info) or bytes ~= json.document(info) then
     return nil, path .. ": is damaged (its checksum is wrong)", "format"
   elseif info.settings ~= shard.settings or info.records ~= shard.records then
     return nil, path .. ": belongs to a data set with other settings", "format"

@@ -10,13 +10,6 @@ local support = require "spec.support"
 local MOST = 16000 -- bytes for a reader
 local FOLDER = ".build/fuzz"
 
-local names = { table.unpack(arg) }
-if not names[1] then
-  for i, reader in ipairs(readers) do
-    names[i] = reader.name
-  end
-end
-
 -- Moves the smallest files of a folder into another, as far as there is room.
 local function move_smallest(from, to)
   local list, sizes, used = support.listed(from), {}, 0
@@ -34,7 +27,7 @@ local function move_smallest(from, to)
   end
 end
 
-for _, name in ipairs(names) do
+for _, name in ipairs(readers.chosen(arg)) do
   local scratch, kept = support.new_folder(), "spec/fuzz/corpus/" .. name
   local merged = scratch .. "/merged"
   assert(lfs.mkdir(merged))

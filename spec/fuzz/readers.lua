@@ -1,9 +1,11 @@
 -- Every reader of files, each with what must hold of anything that it is given. The fuzzer,
--- its measure of coverage and the spec that replays the corpus share this list.
+-- its measure of coverage and the spec that replays the corpus share this list. Those of what
+-- was learned are in learned.lua.
 local core = require "ym2612ml.core"
 local rom = require "ym2612ml.rom.index"
 local ledgers = require "ym2612ml.cli.match.ledger"
 local formats = require "ym2612ml.formats"
+local learned = require "spec.fuzz.learned"
 local traps = require "spec.fuzz.traps"
 local ym = require "ym2612ml"
 
@@ -167,32 +169,6 @@ add("npy", { "store.lua", "store/rows.lua" }, function(_, path)
   end
 end)
 
--- Files whose checksum is made right first: a search would never find it.
-local function with_checksum(path, bytes)
-  local tensors, metadata = ym.store.decode((bytes:gsub('"crc32":"', '"crc33":"', 1)))
-  if tensors then
-    metadata.crc33 = nil
-    write(path, ym.store.encode(tensors, metadata))
-  end
-end
-
-add("network", { "nn/network.lua", "nn/recorder.lua" }, function(bytes, path)
-  with_checksum(path, bytes)
-  local net, message, kind = ym.nn.load(path)
-  if accepted(net, message, kind, path) then
-    expect(net:restore(net:dump()), "a network does not take its own state")
-  end
-end)
-
-add("pca", { "pca.lua", "saved.lua" }, function(bytes, path)
-  with_checksum(path, bytes)
-  local pca, message, kind = ym.pca.load(path)
-  if accepted(pca, message, kind, path) then
-    pca:ratios()
-    pca:transform(ym.tensor.new { 2, pca.columns })
-  end
-end)
-
 add("chip", {}, function(bytes)
   local chip = ym.chip.new()
   local done, message, kind = chip:restore(bytes)
@@ -291,15 +267,35 @@ add("dataset", { "shards.lua" }, function(_, path)
   end
 end)
 
+learned.add(add, accepted, write)
+
 for _, reader in ipairs(M) do
   M[reader.name] = reader
 end
+
+local FILE_NAMES = {
+  ledger = ".matches.json", table = "input.csv", dataset = "index.json", learner = "model.json", shard = "shard.json",
+}
 
 --- The name that a reader's file has to have.
 ---@param name string
 ---@return string
 function M.file_name(name)
-  return ({ ledger = ".matches.json", table = "input.csv", dataset = "index.json" })[name] or "input"
+  return FILE_NAMES[name] or "input"
+end
+
+--- The readers of these names, or without any all.
+---@param names string[]
+---@return string[] names
+function M.chosen(names)
+  local list = {}
+  for i, reader in ipairs(M) do
+    list[i] = reader.name
+  end
+  for _, name in ipairs(names) do
+    expect(M[name], "no reader is called %s", name)
+  end
+  return names[1] and names or list
 end
 
 --- Gives bytes to a reader. Raises where something does not hold. The traps must be set.

@@ -24,16 +24,8 @@ for _, name in ipairs { "seeds", "corpus", "found", "log" } do
 end
 assert(run(("lua5.4 spec/fuzz/seeds.lua %s/seeds '%s'"):format(FOLDER, set "REAL" or "")))
 
-local names = { table.unpack(arg) }
-if not names[1] then
-  for i, reader in ipairs(readers) do
-    names[i] = reader.name
-  end
-end
-
 local failed = 0
-for _, name in ipairs(names) do
-  assert(readers[name], "no reader is called " .. name)
+for _, name in ipairs(readers.chosen(arg)) do
   local scratch = support.new_folder()
   local corpus, log = ("%s/corpus/%s"):format(FOLDER, name), ("%s/log/%s"):format(FOLDER, name)
   assert(files.make_folder(corpus))

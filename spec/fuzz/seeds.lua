@@ -5,6 +5,7 @@ package.cpath = "./lua/?.so;" .. package.cpath
 local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
 local json = require "ym2612ml.json"
+local learned = require "spec.fuzz.learned"
 local readers = require "spec.fuzz.readers"
 local rom = require "ym2612ml.rom.index"
 local support = require "spec.support"
@@ -86,6 +87,22 @@ local function add_tensors()
   local chip = ym.chip.new()
   chip:run(10)
   add("chip", chip:save())
+end
+
+-- What was learned, and the descriptions that go with it.
+local function add_learned()
+  add("state", learned.state())
+  add("space", json.encode {
+    sizes = { width = 2, heads = 1, wider = 1, encoder = 1, decoder = 1, latents = 2, flows = 0, dropout = 0 },
+    centre = { 0, 1 }, spread = { 1, 0.5 }, figures = { elbo = 1 }, settings = { seed = 1 },
+  })
+  add("learner", json.document {
+    format = "model of ym2612ml", version = 1, model = "conv1", rate = 8000, length = 0.1, style = "classes",
+    loss = "softmax", synth = { name = "simple_fm", options = { rate = 8000, length = 0.1 } },
+    parameters = { "carrier", "modulator" },
+    usual = {}, dropped = {}, options = {}, front = { kind = "mel", size = 256, hop = 128, frames = 4, bands = 8 },
+  })
+  add("shard", json.document { records = 2, settings = "s", arrays = { a = "00000000" }, dropped = { silent = 1 } })
 end
 
 local function add_set()
@@ -191,6 +208,7 @@ end
 
 add_formats()
 add_tensors()
+add_learned()
 add_set()
 add_music()
 add_sounds()

@@ -7,6 +7,7 @@ local core = require "ym2612ml.core"
 local files = require "ym2612ml.files"
 local inputs = require "ym2612ml.learner.input"
 local json = require "ym2612ml.json"
+local line = require "ym2612ml.line"
 local nn = require "ym2612ml.nn"
 local pca = require "ym2612ml.pca"
 local published = require "ym2612ml.networks.published"
@@ -156,7 +157,8 @@ function M.load(folder, options)
     return synth and M.new(settings, synth)
   end)
   if not fine then
-    return nil, ("%s/%s: is damaged (%s)"):format(folder, M.files.model, tostring(self)), "format"
+    local problem = tostring(self):gsub("^[^:]*:%d+: ", "") -- without the line of code that met it
+    return nil, ("%s/%s: is damaged (%s)"):format(folder, M.files.model, line(problem)), "format"
   elseif not self then
     return nil, ("%s/%s: %s"):format(folder, M.files.model, message), kind
   end

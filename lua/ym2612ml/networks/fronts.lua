@@ -29,7 +29,10 @@ local TINY = 1e-12 -- keeps a sample of 0 from being divided by itself
 -- softer is the chip's noise or nothing.
 local FLOOR = 1e-8
 
-local count_rule = { type = "integer", least = 1, most = 2 ^ 24 }
+-- What a picture may have: settings can come with a file, and are not to take all memory.
+local MOST_FRAMES, MOST_NUMBERS = 2 ^ 20, 2 ^ 24
+
+local count_rule = { type = "integer", least = 1, most = MOST_NUMBERS }
 
 -- Rules of the settings, those of a kind joined with those of every picture.
 local function rules_of(kind, rate)
@@ -74,7 +77,15 @@ local function problem_with(settings, samples)
     return ("option 'low' is %g, expected less than a high of %g"):format(settings.low, settings.high)
   elseif (settings.height == nil) ~= (settings.width == nil) then
     return "options 'height' and 'width' go together"
+  elseif settings.height and settings.height * settings.width > MOST_NUMBERS then
+    return ("options 'height' and 'width' are %d and %d, expected a product of at most %d"):format(
+      settings.height, settings.width, MOST_NUMBERS)
   end
+end
+
+-- How many numbers a frame has.
+local function numbers_of(settings)
+  return settings.bands or settings.size // 2 + 1
 end
 
 -- Fills in how many frames there are and returns their centres, in seconds; or nil and
@@ -90,6 +101,9 @@ local function place_frames(settings, rate, samples)
   end
   if (first + (settings.frames - 1) * hop) / rate > LONGEST then
     return nil, ("%d frames reach over more than %d seconds"):format(settings.frames, LONGEST)
+  elseif settings.frames > MOST_FRAMES or settings.frames * numbers_of(settings) > MOST_NUMBERS then
+    return nil, ("%d frames of %d numbers, expected at most %d, and %d numbers in all"):format(
+      settings.frames, numbers_of(settings), MOST_FRAMES, MOST_NUMBERS)
   end
   local centres = {}
   for frame = 1, settings.frames do
@@ -167,7 +181,7 @@ function M.new(settings, rate, samples)
       scale = settings.scale, floor = settings.floor, bands = settings.bands, low = settings.low, high = settings.high,
     }
     self.options = options
-    self.drawn = { settings.frames, settings.bands or settings.size // 2 + 1 }
+    self.drawn = { settings.frames, numbers_of(settings) }
   end
   if settings.height or settings.normalise or settings.compand then
     self.ending = record_end(self.drawn, settings)
