@@ -122,8 +122,8 @@ faults-writes: build .build/faults/writes
 	$(HERE) $(LUA) spec/faults/writes.lua "$(or $(ONLY),all)" $(EVERY)
 
 # The memory after 10,000 estimates against that after 100: ten minutes.
-growth: build .build/faults/allocations
-	.build/faults/allocations spec/faults/growth.lua
+growth: build
+	$(HERE) $(LUA) spec/faults/growth.lua
 
 # Programs that others wrote, with the module in them. Where they are there, `make test`
 # tries them too.

@@ -65,6 +65,23 @@ describe("in a host", function()
     assert.same({}, support.listed(folder .. "/out"))
   end)
 
+  local measures = lfs.attributes("/proc/self/status", "mode") and it or pending
+  measures("has no memory piling up that Lua's collector cannot see", function()
+    local out, complaint, status = run("lua5.4", [[
+      local support = require "spec.support"
+      local ym = require "ym2612ml"
+      local note = { note = 57, held = 2, release = 1 }
+      local samples, other = ym.render(support.PATCH, note), ym.render(support.PLUCK, note)
+      for _ = 1, 100 do
+        ym.target.new(samples)
+        ym.distance(samples, other)
+        ym.features.new { { kind = "mel", size = 65536, bands = 8, on = { 0.01 } } }
+      end
+      print(support.memory())]])
+    assert.equal(0, status, out .. complaint)
+    assert.is_true(tonumber(out) < 100 * 1024, out) -- kept, it were 500 MiB
+  end)
+
   runs("works on a stack of 128 KiB", function()
     same_session(MANNERS .. " -k 128")
   end)

@@ -134,6 +134,14 @@ function M.run(command, folder)
   return text, complaint, status
 end
 
+--- KiB of memory that a process has, on Linux.
+---@param process? integer  its number, default this one's
+---@return integer
+function M.memory(process)
+  local text = M.read_file(("/proc/%s/status"):format(process or "self"))
+  return math.tointeger(tonumber(text:match "VmRSS:%s+(%d+)"))
+end
+
 --- What to write before a command that is to run on so many ranks of Open MPI.
 ---@param ranks integer
 ---@return string

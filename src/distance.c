@@ -230,6 +230,13 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 	ym_free(target);
 }
 
+size_t ym_distance_target_size(const struct ym_distance_target *target) {
+	size_t bytes = 0;
+	for (int i = 0; i < YM_DISTANCE_SCALES; i++)
+		bytes += 2 * target->scales[i].known * target->scales[i].row * sizeof(float);
+	return bytes;
+}
+
 /* The distance on one scale between the target and count samples, both padded with
 ** zeros to longer samples. */
 static double measure_scale(const struct ym_distance_scale *scale,

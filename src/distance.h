@@ -28,6 +28,9 @@ enum ym_status ym_distance_target_new(struct ym_distance_target **target,
                                       struct ym_error *error);
 void ym_distance_target_free(struct ym_distance_target *target); /* NULL is allowed */
 
+/* About how many bytes it takes. */
+size_t ym_distance_target_size(const struct ym_distance_target *target);
+
 enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **scratch,
                                        struct ym_error *error);
 void ym_distance_scratch_free(struct ym_distance_scratch *scratch); /* or NULL */

@@ -19,12 +19,15 @@ const struct ym_distance_target *ym_check_target(lua_State *L, int arg) {
 	return check_target(L, arg)->target;
 }
 
-static int target_gc(lua_State *L) {
-	struct target *target = luaL_checkudata(L, 1, YM_TARGET);
+static void free_target(struct target *target) {
 	ym_distance_target_free(target->target);
 	ym_distance_scratch_free(target->scratch);
 	target->target = NULL;
 	target->scratch = NULL;
+}
+
+static int target_gc(lua_State *L) {
+	free_target(luaL_checkudata(L, 1, YM_TARGET));
 	return 0;
 }
 
@@ -77,6 +80,7 @@ static int target_new(lua_State *L) {
 	ym_check_vector(L, 1, &(size_t){0});
 	if (!push_target(L, 2, &error))
 		return ym_push_failure(L, &error);
+	ym_tell_collector(L, ym_distance_target_size(ym_check_target(L, 3)));
 	return 1;
 }
 
@@ -111,12 +115,15 @@ static int target_distance(lua_State *L) {
 ** "input". Both are samples; options as in target.new. */
 static int ym_lua_distance(lua_State *L) {
 	struct ym_error error;
+	int results;
 	lua_settop(L, 3);
 	ym_check_vector(L, 1, &(size_t){0});
 	ym_check_vector(L, 2, &(size_t){0});
 	if (!push_target(L, 3, &error))
 		return ym_push_failure(L, &error);
-	return push_distance(L, check_target(L, 4), 2);
+	results = push_distance(L, check_target(L, 4), 2);
+	free_target(check_target(L, 4)); /* no collector would see how large it is */
+	return results;
 }
 
 static int target_tostring(lua_State *L) {

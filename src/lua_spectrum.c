@@ -9,6 +9,7 @@
 #define FEATURES     "ym2612ml.features"
 #define DEFAULT_RATE 53267
 enum { LARGEST_FRAME = 65536, MOST_BANDS = 1024, LONGEST = 3600 /* seconds */ };
+enum { SAMPLE_BYTES = 20 }; /* about what features take for each sample of a frame */
 
 static const char *const scale_names[] = {"power", "db", "magnitude", NULL};
 
@@ -311,6 +312,7 @@ static int features_new(lua_State *L) {
 	struct features *features;
 	struct ym_error error;
 	lua_Integer count;
+	size_t bytes = 0;
 	double rate, floor;
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
@@ -332,6 +334,7 @@ static int features_new(lua_State *L) {
 			                              luaL_typename(L, -1)));
 		lua_replace(L, 1); /* where what it raises is about argument 1 */
 		check_block(L, &blocks[i]);
+		bytes += (size_t)blocks[i].size * SAMPLE_BYTES;
 	}
 	features = lua_newuserdatauv(L, sizeof *features, 0);
 	*features = (struct features){NULL, NULL};
@@ -340,6 +343,7 @@ static int features_new(lua_State *L) {
 	                    ym_state_simd(L), &error) != YM_OK ||
 	    ym_features_scratch_new(&features->scratch, features->plan, &error) != YM_OK)
 		return ym_push_failure(L, &error);
+	ym_tell_collector(L, bytes);
 	return 1;
 }
 

@@ -1,5 +1,6 @@
 #include "lua_ym.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -209,6 +210,12 @@ struct ym_tensor *ym_check_packed(lua_State *L, int arg) {
 	                  tensor->shape[1] == YM_FIELDS && ym_tensor_contiguous(tensor),
 	              arg, "expected a packed patch tensor (see patch.pack)");
 	return tensor;
+}
+
+void ym_tell_collector(lua_State *L, size_t bytes) {
+	size_t kib = bytes / 1024;
+	if (kib > 0 && lua_gc(L, LUA_GCISRUNNING))
+		lua_gc(L, LUA_GCSTEP, kib < INT_MAX / 2 ? (int)kib : INT_MAX / 2);
 }
 
 #define POOL "ym2612ml.pool"

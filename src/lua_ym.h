@@ -43,6 +43,10 @@ void ym_open_streams(lua_State *L);
 
 /* Raises "not enough memory", as Lua itself does: without a place in the source. */
 int ym_raise_no_memory(lua_State *L);
+/* Tells the collector of so many bytes that it cannot see, of an object just made: it works
+** as far as if Lua had been asked for them. Without, objects of many MiB that Lua takes for
+** small would pile up. */
+void ym_tell_collector(lua_State *L, size_t bytes);
 /* Makes room for so many more values in the stack, or raises that. (luaL_checkstack would
 ** call it an overflow.) */
 void ym_need_stack(lua_State *L, int count);

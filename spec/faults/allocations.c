@@ -1,8 +1,8 @@
 /*
 ** Runs a Lua script in a state whose memory, and the module's, can be made to fail:
 **     allocations SCRIPT [ARGUMENT...]
-** The module knows nothing of it: aligned_alloc, free and pthread_create are defined here,
-** and so found before those of the C library. The script has a table `faults`:
+** The module knows nothing of it: calloc, free and pthread_create are defined here, and so
+** found before those of the C library. Others than the module may call calloc as ever. The script has a table `faults`:
 **   attempt(what, how, number, f) -> status, requests, refused, ...
 **     calls f while requests fail: of "lua" (its allocator), "module" (ym_alloc), "threads"
 **     (their starts) or "all"; `how` is "once" (the request of this number), "onwards" (that
@@ -13,7 +13,6 @@
 **     a string
 **   alive() -> blocks of the module that are not freed
 **   leaks() -> whether the leak checker knows blocks that nobody can reach; nil without it
-**   trim() gives what the C library keeps of freed memory back to the system
 */
 #define _GNU_SOURCE /* RTLD_NEXT */
 
@@ -21,7 +20,6 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -71,7 +69,7 @@ static bool refuse(unsigned kind) {
 	return fails;
 }
 
-/* The blocks of aligned_alloc that are alive: a table of addresses, open addressing. Its
+/* The blocks of the module that are alive: a table of addresses, open addressing. Its
 ** lock spins, since free is called before those of the sanitizers are there. */
 enum { SLOTS = 1 << 18 };
 
@@ -132,18 +130,32 @@ static void find_next(const char *name, void *function) {
 	memcpy(function, &found, sizeof found);
 }
 
-void *aligned_alloc(size_t alignment, size_t size) {
+/* Whether this is code of the module. */
+static bool is_module(const void *address) {
+	Dl_info found;
+	return dladdr(address, &found) != 0 && found.dli_fname != NULL &&
+	       strstr(found.dli_fname, "/core.so") != NULL;
+}
+
+/* While the next one is looked for, dlsym itself may ask for memory: it does without. */
+void *calloc(size_t count, size_t size) {
 	static void *(*next)(size_t, size_t);
+	static bool finding;
+	bool ours = is_module(__builtin_return_address(0));
 	void *memory;
-	if (next == NULL)
-		find_next("aligned_alloc", &next);
-	memory = refuse(MODULE) ? NULL : next(alignment, size);
-	if (memory != NULL)
+	if (next == NULL) {
+		if (finding)
+			return NULL;
+		finding = true;
+		find_next("calloc", &next);
+	}
+	memory = ours && refuse(MODULE) ? NULL : next(count, size);
+	if (ours && memory != NULL)
 		note_block((uintptr_t)memory);
 	return memory;
 }
 
-/* While the next one is looked for, dlsym itself may free a message: it is let go. */
+/* ... and may free a message: it is let go. */
 void free(void *memory) {
 	static void (*next)(void *);
 	static bool finding;
@@ -285,12 +297,6 @@ static int alive(lua_State *L) {
 	return 1;
 }
 
-static int trim(lua_State *L) {
-	(void)L;
-	malloc_trim(0);
-	return 0;
-}
-
 /* There with the address sanitizer only. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
@@ -315,9 +321,11 @@ static int leaks(lua_State *L) {
 }
 
 static int run(lua_State *L) {
-	static const luaL_Reg functions[] = {{"attempt", attempt}, {"fresh", fresh},
-	                                     {"alive", alive},     {"leaks", leaks},
-	                                     {"trim", trim},       {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"attempt", attempt},
+	                                     {"fresh", fresh},
+	                                     {"alive", alive},
+	                                     {"leaks", leaks},
+	                                     {NULL, NULL}};
 	const char *const *arguments = lua_touserdata(L, 1);
 	luaL_openlibs(L);
 	luaL_newlib(L, functions);

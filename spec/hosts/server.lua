@@ -107,7 +107,7 @@ end
 --- KiB of memory that it has.
 ---@return integer
 function Server:memory()
-  return math.tointeger(support.read_file("/proc/" .. self.id .. "/status"):match("VmRSS:%s+(%d+)"))
+  return support.memory(self.id)
 end
 
 --- Ends it in order; raises where it does not end.

@@ -155,8 +155,7 @@ end
 --- Memory that the instrument's process has, in bytes.
 ---@return integer
 function Instrument:memory()
-  local text = support.read_file(("/proc/%d/status"):format(self.pid))
-  return 1024 * math.tointeger(tonumber(text:match("VmRSS:%s*(%d+)")))
+  return 1024 * support.memory(self.pid)
 end
 
 --- Plays messages to the instrument and records it.
