@@ -210,7 +210,7 @@ function M.begin(folder, index, layout, part)
     return nil, folder .. ": another run is making this part of the data set", "io"
   end
   remove_tree(place.work, "lock")
-  if not there then
+  if not lfs.symlinkattributes(path, "mode") then -- not before, or no more
     local draft = join(place.work, "index.json")
     local written
     written, message, kind = files.write(draft, text)
