@@ -1,6 +1,7 @@
 -- Data sets in shards: what is in them, and that no interruption or failure of the world
 -- changes a byte of what comes out.
 local cjson = require "cjson"
+local files = require "ym2612ml.files"
 local lfs = require "ym2612ml.filesystem"
 local support = require "spec.support"
 local ym = require "ym2612ml"
@@ -62,7 +63,6 @@ describe("a data set in shards #c", function()
     return ym.dataset.steps(options)
   end
 
-  -- Asserts that the steps end with a failure of this kind, with this in its message.
   -- Writes a table of patches, with further columns.
   local function write_table(rows)
     local names, lines = { "split", "family" }, {}
@@ -376,6 +376,19 @@ describe("a data set in shards #c", function()
     local before = snapshot(folder .. "/set")
     assert.equal(2, finish(second).shards)
     before["/.work_all_1_of_2/lock"] = nil
+    assert_same_files(before, folder .. "/set")
+  end)
+
+  it("is whole where its folder vanishes as it goes on", function()
+    finish(steps("set", { count = 40, validation = 0 }))
+    local before, make_folder = snapshot(folder .. "/set"), files.make_folder
+    finally(function() files.make_folder = make_folder end)
+    function files.make_folder(path)
+      files.make_folder = make_folder
+      support.remove_folder(folder .. "/set")
+      return make_folder(path)
+    end
+    finish(steps("set", { count = 40, validation = 0 }))
     assert_same_files(before, folder .. "/set")
   end)
 
