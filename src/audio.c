@@ -181,7 +181,7 @@ enum ym_status ym_audio_read(const char *path, struct ym_sound *sound,
 		sound->rate = info.samplerate;
 		sound->channels = info.channels;
 		reader.full_scale = full_scale(&info);
-		reader.most = smaller(larger(LONG, reader.size * DENSEST), LONGEST);
+		reader.most = larger(LONG, smaller(reader.size, LONGEST / DENSEST) * DENSEST);
 		reader.block = ym_alloc((size_t)info.channels * BLOCK, sizeof(float));
 		reader.run = ym_alloc((size_t)info.channels, sizeof(int));
 		if (reader.block == NULL || reader.run == NULL)

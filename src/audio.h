@@ -28,7 +28,7 @@ enum { YM_AUDIO_CHANNELS = 64 }; /* the most that are written */
 /* Reads what libsndfile reads. Failures, with the path first: YM_IO (missing, not a
 ** regular file), YM_FORMAT (not a sound file, damaged, a rate outside the limits),
 ** YM_INPUT (empty, longer than 2^28 frames, or than 3 * 2^23 in a file that holds more
-** than 100 a byte, silent, or with values that are not numbers). */
+** than 64 a byte, silent, or with values that are not numbers). */
 enum ym_status ym_audio_read(const char *path, struct ym_sound *sound,
                              struct ym_error *error);
 void ym_sound_free(struct ym_sound *sound);

@@ -231,10 +231,13 @@ void ym_distance_target_free(struct ym_distance_target *target) {
 }
 
 size_t ym_distance_target_size(const struct ym_distance_target *target) {
-	size_t bytes = 0;
-	for (int i = 0; i < YM_DISTANCE_SCALES; i++)
-		bytes += 2 * target->scales[i].known * target->scales[i].row * sizeof(float);
-	return bytes;
+	size_t values = 0, most = 0;
+	for (int i = 0; i < YM_DISTANCE_SCALES; i++) {
+		size_t count = target->scales[i].known * target->scales[i].row;
+		values += 2 * count;
+		most = larger(most, count);
+	}
+	return (values + most + target->count) * sizeof(float);
 }
 
 /* The distance on one scale between the target and count samples, both padded with

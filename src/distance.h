@@ -28,7 +28,7 @@ enum ym_status ym_distance_target_new(struct ym_distance_target **target,
                                       struct ym_error *error);
 void ym_distance_target_free(struct ym_distance_target *target); /* NULL is allowed */
 
-/* About how many bytes it takes. */
+/* About how many bytes it takes, with a scratch for sounds of its length. */
 size_t ym_distance_target_size(const struct ym_distance_target *target);
 
 enum ym_status ym_distance_scratch_new(struct ym_distance_scratch **scratch,

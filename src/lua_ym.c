@@ -278,6 +278,15 @@ static int ym_threads(lua_State *L) {
 	return 1;
 }
 
+/* tell_collector(bytes): the collector works as far as if Lua had been asked for so many,
+** unless it is stopped. */
+static int tell_collector(lua_State *L) {
+	lua_Integer bytes = luaL_checkinteger(L, 1);
+	luaL_argcheck(L, bytes >= 0, 1, "expected 0 or more bytes");
+	ym_tell_collector(L, (size_t)bytes);
+	return 0;
+}
+
 #define SIMD "ym2612ml.simd"
 
 enum ym_simd ym_state_simd(lua_State *L) {
@@ -309,6 +318,8 @@ static int ym_simd(lua_State *L) {
 void ym_open_threads(lua_State *L) {
 	lua_pushcfunction(L, ym_threads);
 	lua_setfield(L, -2, "threads");
+	lua_pushcfunction(L, tell_collector);
+	lua_setfield(L, -2, "tell_collector");
 	lua_pushcfunction(L, ym_simd);
 	lua_setfield(L, -2, "simd");
 }

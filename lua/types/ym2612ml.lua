@@ -701,4 +701,9 @@ function ym.gunzip(bytes, most) end
 ---@return number seconds
 function ym.clock() end
 
+---Lets Lua's collector work as far as if Lua had been asked for so many bytes, unless it is
+---stopped: for what is held outside Lua's memory, or was just dropped.
+---@param bytes integer
+function ym.tell_collector(bytes) end
+
 return ym

@@ -109,7 +109,7 @@ local ELSEWHERE = 0.7 -- of the distance at the given note, from which another i
 local RANKING = { [true] = 0.12, [false] = 0.004 }
 local THOROUGH = { renders = 1500, share = 0.3 }
 local UNDONE = 0.5 -- of the last step's time: with less than that left there is no other
-local LEFT = 5000 -- KiB, some times what the match of a short note leaves behind
+local LEFT = 5000000 -- bytes, four times what the match of a short note leaves behind
 
 -- Whether a match of so many seconds of sounds is ranked thoroughly, as far as can be told
 -- before.
@@ -196,14 +196,13 @@ function Steps:matches(thorough)
   return matches
 end
 
--- Closes the match, and lets the collector work off what it leaves behind: where it runs by
--- itself it waits until all memory of the state has doubled, and holes stay.
+-- Closes the match, and lets the collector work off what it leaves behind. By itself that
+-- waits until the memory of the state has doubled, and meanwhile the C library's is split
+-- around what is dead.
 local function close(self)
   self.match:close()
   self.match, self.judge = nil, nil
-  if collectgarbage "isrunning" then
-    collectgarbage("step", LEFT)
-  end
+  core.tell_collector(LEFT)
 end
 
 -- A step as callers see it: its matches are ranked when they are asked for. After the end

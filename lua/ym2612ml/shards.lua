@@ -210,17 +210,18 @@ function M.begin(folder, index, layout, part)
     return nil, folder .. ": another run is making this part of the data set", "io"
   end
   remove_tree(place.work, "lock")
-  if not lfs.symlinkattributes(path, "mode") then -- not before, or no more
+  -- the folder may be another by now
+  there, message, kind = check_index(path, index, layout, text)
+  if there == false then
     local draft = join(place.work, "index.json")
-    local written
-    written, message, kind = files.write(draft, text)
-    if written then
-      written, message, kind = files.rename(draft, path)
+    there, message, kind = files.write(draft, text)
+    if there then
+      there, message, kind = files.rename(draft, path)
     end
-    if not written then
-      M.finish(place)
-      return nil, message, kind
-    end
+  end
+  if not there then
+    M.finish(place)
+    return nil, message, kind
   end
   return place
 end
@@ -283,8 +284,10 @@ local function read_info(shard)
   local info, bytes, kind = read_json(path)
   if not info then
     return nil, bytes, kind
-  elseif type(info.arrays) ~= "table" or info.crc32 ~= self_checksum(info) or bytes ~= json.document(info) then
+  elseif info.crc32 ~= self_checksum(info) or bytes ~= json.document(info) then
     return nil, path .. ": is damaged (its checksum is wrong)", "format"
+  elseif type(info.arrays) ~= "table" then
+    return nil, path .. ": is damaged (it tells of no arrays)", "format"
   elseif info.settings ~= shard.settings or info.records ~= shard.records then
     return nil, path .. ": belongs to a data set with other settings", "format"
   end

@@ -2,7 +2,8 @@
 ** Runs a Lua script in a state whose memory, and the module's, can be made to fail:
 **     allocations SCRIPT [ARGUMENT...]
 ** The module knows nothing of it: calloc, free and pthread_create are defined here, and so
-** found before those of the C library. Others than the module may call calloc as ever. The script has a table `faults`:
+** found before those of the C library. Calls of calloc from elsewhere than a file core.so are
+** passed on. The script has a table `faults`:
 **   attempt(what, how, number, f) -> status, requests, refused, ...
 **     calls f while requests fail: of "lua" (its allocator), "module" (ym_alloc), "threads"
 **     (their starts) or "all"; `how` is "once" (the request of this number), "onwards" (that

@@ -55,7 +55,7 @@ return {
     },
   },
   {
-    name = "train --model", command = LEARNER, set_up = { RUN .. SOUNDS .. "-o @/data" },
+    name = "train --model", command = LEARNER, set_up = { RUN .. SOUNDS .. "-o @/data" }, timed = { "/model.json" },
     old = { LEARNER },
   },
   {

@@ -117,6 +117,9 @@ function Sweep:learn()
   for path, bytes in pairs(files_in(self.out)) do
     self.varying[path] = bytes ~= self.final[path] or nil
   end
+  for _, path in ipairs(self.timed) do
+    self.varying[path] = true
+  end
 end
 
 -- Whether a file that differs from run to run is whole, as far as can be told.
@@ -247,14 +250,15 @@ end
 --- Sweeps one command from one start.
 ---@param case table  command: with @ for the folder of the work, which changes @/out;
 ---  set_up: commands that make what it reads; old: commands that make what is in @/out
----  before; start: "empty" or "old"
+---  before; start: "empty" or "old"; timed: files that tell how long they took, also where a
+---  run from this start leaves them alone
 ---@param every? integer  only every so many of the points, others for each kind of failure
 ---@param report fun(result: table)  called for each kind with name, start, kind, points,
 ---  refused, whole (how many runs ended well), spared, problems
 function M.sweep(case, every, report)
   local folder = support.new_folder()
   local sweep = setmetatable({ folder = folder, out = folder .. "/out", old = folder .. "/old",
-    command = case.command }, Sweep)
+    command = case.command, timed = case.timed or {} }, Sweep)
   local function run_all(commands)
     for _, command in ipairs(commands or {}) do
       local _, complaint, status = support.run(command, folder)

@@ -29,7 +29,6 @@ function M.state()
   return (one():dump())
 end
 
-
 -- A shard of one array, of which there is none.
 local function shard_in(folder)
   return {
@@ -91,7 +90,7 @@ function M.add(add, accepted, write)
     end
   end)
 
-  -- What a file tells of a space beside a network, which is none.
+  -- What a file tells of a space beside a network, which is none: it is always refused.
   add("space", { "space/space.lua" }, function(bytes, path)
     local tensors, metadata = ym.store.decode(net:dump())
     metadata["user.space"] = bytes

@@ -30,7 +30,7 @@ local TINY = 1e-12 -- keeps a sample of 0 from being divided by itself
 local FLOOR = 1e-8
 
 -- What a picture may have: settings can come with a file, and are not to take all memory.
-local MOST_FRAMES, MOST_NUMBERS = 2 ^ 20, 2 ^ 24
+local MOST_FRAMES, MOST_NUMBERS = 1 << 20, 1 << 24
 
 local count_rule = { type = "integer", least = 1, most = MOST_NUMBERS }
 
@@ -49,7 +49,8 @@ local function rules_of(kind, rate)
   }
   rules.scale = { choices = { "db", "power", "magnitude" }, default = inside and "power" or "db" }
   rules.floor = { type = "number", least = 1e-30, most = 1, default = FLOOR }
-  rules.frames, rules.height, rules.width = count_rule, count_rule, count_rule
+  rules.frames = { type = "integer", least = 1, most = MOST_FRAMES }
+  rules.height, rules.width = count_rule, count_rule
   if inside then
     rules.overlap = { type = "integer", least = 0, default = 32 }
   else
@@ -152,10 +153,10 @@ end
 ---  frame, even, 16..65536 (default 512, 1024, 256); hop (default half of size) or, of
 ---  "spectrogram", overlap; window (see ym.spectrogram); scale "db", "power" or
 ---  "magnitude"; floor, the power added before decibels are taken, default 1e-8; frames:
----  as many, whatever the sound's length; height and width: resized to, bilinearly; of
----  "mel" also bands (default 64), low and high (Hz, default 20 and 18000 or half of the
----  rate). Of all: normalise = "row" gives each row mean 0 and deviation 1 and so
----  takes its level away
+---  as many, whatever the sound's length (at most 2^20, of 2^24 numbers in all); height and
+---  width: resized to, bilinearly; of "mel" also bands (default 64), low and high (Hz, default
+---  20 and 18000 or half of the rate). Of all: normalise = "row" gives each row mean 0 and
+---  deviation 1 and so takes its level away
 ---@param rate number  Hz, 1000..655350
 ---@param samples integer  of a sound
 ---@return ym2612ml.Front

@@ -336,10 +336,10 @@ end
 ---@field flows integer  0: none, the posterior is a normal distribution
 ---@field dropout number
 
---- About how many weights a network has, and never more than those: what sizes that a file
---- tells would take is known before they are built.
+--- How many weights the layers of attention and the flows of a network have, which are most
+--- of a large one: sizes that a file tells are refused before they are built.
 ---@param sizes ym2612ml.SpaceSizes
----@return integer count  of the layers of attention and of the flows
+---@return integer count  never more than the network has
 function M.fewest_weights(sizes)
   local width, latents, trait_count = sizes.width, sizes.latents, #traits()[1]
   local layer = (4 + 2 * sizes.wider) * width * width + sizes.heads * trait_count * trait_count
