@@ -1,5 +1,6 @@
 -- Readers of what was learned, and of what it was learned from: see readers.lua.
 local json = require "ym2612ml.json"
+local patch_vae = require "ym2612ml.networks.patch_vae"
 local shards = require "ym2612ml.shards"
 local ym = require "ym2612ml"
 
@@ -28,6 +29,11 @@ function M.state()
   one()
   return (one():dump())
 end
+
+--- Sizes of the smallest space, whose network the files have.
+M.sizes = { width = 1, heads = 1, wider = 1, encoder = 1, decoder = 1, latents = 2, flows = 0, dropout = 0 }
+
+local weights, metadata_of_space = ym.store.decode(patch_vae.build(M.sizes):dump())
 
 -- A shard of one array, of which there is none.
 local function shard_in(folder)
@@ -90,11 +96,10 @@ function M.add(add, accepted, write)
     end
   end)
 
-  -- What a file tells of a space beside a network, which is none: it is always refused.
+  -- What a file tells of a space beside its network.
   add("space", { "space/space.lua" }, function(bytes, path)
-    local tensors, metadata = ym.store.decode(net:dump())
-    metadata["user.space"] = bytes
-    write(path, ym.store.encode(tensors, metadata))
+    metadata_of_space["user.space"] = bytes
+    write(path, ym.store.encode(weights, metadata_of_space))
     accepted(ym.space.load(path))
   end)
 

@@ -93,7 +93,7 @@ end
 local function add_learned()
   add("state", learned.state())
   add("space", json.encode {
-    sizes = { width = 2, heads = 1, wider = 1, encoder = 1, decoder = 1, latents = 2, flows = 0, dropout = 0 },
+    sizes = learned.sizes,
     centre = { 0, 1 }, spread = { 1, 0.5 }, figures = { elbo = 1 }, settings = { seed = 1 },
   })
   add("learner", json.document {
