@@ -1,6 +1,6 @@
 /*
-** Files that can be trusted to be files, and that appear whole or not at all: written under a temporary name in the folder
-** of their target, then renamed over it. One that a program left which was ended meanwhile,
+** Files that can be trusted to be files, and that appear whole or not at all: written under
+** a temporary name in the folder of their target, then renamed over it. One that a program left which was ended meanwhile,
 ** or whose folder was not there for a while, is removed when another file is written there,
 ** if the file system can lock files.
 */

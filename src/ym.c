@@ -70,8 +70,8 @@ void *ym_alloc(size_t count, size_t size) {
 	block = calloc(1, bytes + ALIGNMENT);
 	if (block == NULL)
 		return NULL;
-	before = ALIGNMENT -
-	         (uintptr_t)block % ALIGNMENT; /* at least the place of a pointer */
+	/* at least the place of a pointer: so calloc aligns */
+	before = ALIGNMENT - (uintptr_t)block % ALIGNMENT;
 	memory = (void **)(block + before);
 	memory[-1] = block;
 	forbid(block, before);
